@@ -5,4 +5,6 @@
 pub mod catalog;
 pub mod diagnostic;
 pub mod net;
+
+pub mod site;
 pub mod source;
