@@ -6,5 +6,6 @@ pub mod catalog;
 pub mod diagnostic;
 pub mod net;
 
+pub mod packet;
 pub mod site;
 pub mod source;

@@ -1,0 +1,277 @@
+//! Chains, rules, matches, actions.
+
+use crate::net::Family;
+use crate::packet::{Bits, Cube};
+use crate::source::Span;
+use std::fmt;
+
+/// Everything that one system's exports say, in one model.
+#[derive(Debug, Clone, Default)]
+pub struct Firewall {
+    /// What IPv4 packets meet.
+    pub v4: Rules,
+    /// What IPv6 packets meet.
+    pub v6: Rules,
+    /// Predicates that are not modelled; [`Cube::unknown`] refers to them by position. Shared by
+    /// both families.
+    pub unknowns: Vec<Unknown>,
+}
+
+/// The chains that packets of one family meet.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// All chains; [`ChainId`] is a position here.
+    pub chains: Vec<Chain>,
+    /// Whether any export spoke of this family at all. Where none did, nothing filters it as far
+    /// as the exports tell, which is not the same as knowing that nothing does.
+    pub exported: bool,
+}
+
+/// A match that is not modelled: it may hold or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// The line that it stands in.
+    pub span: Span,
+    /// Why it is unknown, lower case, for example `` match `string` is not modelled ``.
+    pub why: String,
+}
+
+/// Position of a chain in [`Rules::chains`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChainId(pub u32);
+
+/// A rule by its chain and its position in it (from 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId {
+    /// The chain that holds it.
+    pub chain: ChainId,
+    /// Position in that chain, from 0.
+    pub index: u32,
+}
+
+/// Where in a packet's way a base chain stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hook {
+    /// Before routing, for packets from the network.
+    Prerouting,
+    /// For packets to the host itself.
+    Input,
+    /// For packets through the host.
+    Forward,
+    /// For packets from the host itself.
+    Output,
+    /// Behind routing, for packets to the network.
+    Postrouting,
+}
+
+/// What makes a chain a base chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Base {
+    /// Where it is hooked in.
+    pub hook: Hook,
+    /// Chains of one hook run in ascending priority (netfilter's numbers: raw -300, mangle -150,
+    /// dstnat -100, filter 0, security 50, srcnat 100).
+    pub priority: i32,
+    /// What happens to a packet at its end.
+    pub policy: Policy,
+    /// The line that sets the policy.
+    pub span: Span,
+    /// Whether only the first packet of a connection passes it (nat tables).
+    pub first_packets_only: bool,
+}
+
+/// A base chain's policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// On to the next base chain.
+    Accept,
+    /// Denied.
+    Drop,
+}
+
+/// A chain of rules.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    /// Table as `trace` prints it, for example `filter` or `inet fw`.
+    pub table: String,
+    /// Name.
+    pub name: String,
+    /// Present when packets enter it by themselves.
+    pub base: Option<Base>,
+    /// Whether software, not a person, writes this chain (`KUBE-…`, `cali-…`, `DOCKER…`): no
+    /// hygiene or excess findings about it.
+    pub generated: bool,
+    /// Its rules in order. Every rule of the export is here, those without effect too, so that
+    /// positions equal the kernel's.
+    pub rules: Vec<Rule>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// One rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The packets that it matches: the union of these. Empty: it matches none.
+    pub matches: Vec<Cube>,
+    /// What happens to them.
+    pub action: Action,
+    /// Its line in the export.
+    pub span: Span,
+    /// The administrator's comment, where there is one.
+    pub comment: Option<String>,
+}
+
+/// What happens to a packet that matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Passes this base chain; later base chains still run.
+    Accept,
+    /// Denied without an answer.
+    Drop,
+    /// Denied with an answer.
+    Reject(RejectWith),
+    /// Back behind the jump that led here; in a base chain, the policy.
+    Return,
+    /// Into another chain and back.
+    Jump(ChainId),
+    /// Into another chain; from its end to where the current chain would have returned.
+    Goto(ChainId),
+    /// On to the next rule: logging, counting, and all else that has no effect on the verdict.
+    Continue,
+    /// Sets the packet mark to `(mark & !clear) ^ flip` and goes on.
+    SetMark {
+        /// Bits that are cleared first.
+        clear: u32,
+        /// Bits that are flipped then.
+        flip: u32,
+    },
+    /// Does something to the packet that is not modelled (rewrites it, queues it, ends its way in
+    /// an unknown manner): the fate of every packet that it matches depends on this line.
+    Opaque {
+        /// Why, lower case, for example `` target `DNAT` is not modelled ``.
+        why: String,
+    },
+}
+
+/// What a rejected packet's sender is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RejectWith {
+    /// A TCP reset.
+    TcpReset,
+    /// An ICMP error, by the name the dialect gives it.
+    Icmp(String),
+}
+
+impl Firewall {
+    /// The rules for packets of a family.
+    #[must_use]
+    pub fn rules(&self, family: Family) -> &Rules {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+
+    /// The rules for packets of a family, to add to.
+    pub fn rules_mut(&mut self, family: Family) -> &mut Rules {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// A new predicate that is not modelled; its number goes into [`Cube::assuming`].
+    pub fn unknown(&mut self, span: Span, why: impl Into<String>) -> u32 {
+        self.unknowns.push(Unknown {
+            span,
+            why: why.into(),
+        });
+        u32::try_from(self.unknowns.len() - 1).unwrap_or(u32::MAX)
+    }
+}
+
+impl Rules {
+    /// A chain.
+    #[must_use]
+    pub fn chain(&self, id: ChainId) -> Option<&Chain> {
+        self.chains.get(id.0 as usize)
+    }
+
+    /// A rule.
+    #[must_use]
+    pub fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.chain(id.chain)?.rules.get(id.index as usize)
+    }
+
+    /// All chains with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (ChainId, &Chain)> {
+        self.chains
+            .iter()
+            .enumerate()
+            .map(|(at, chain)| (ChainId(u32::try_from(at).unwrap_or(u32::MAX)), chain))
+    }
+
+    /// The base chains that a packet passes at these hooks, in the order in which it does.
+    #[must_use]
+    pub fn bases(&self, hooks: &[Hook]) -> Vec<ChainId> {
+        let mut found: Vec<(usize, i32, ChainId)> = self
+            .iter()
+            .filter_map(|(id, chain)| {
+                let base = chain.base.as_ref()?;
+                let at = hooks.iter().position(|&hook| hook == base.hook)?;
+                Some((at, base.priority, id))
+            })
+            .collect();
+        found.sort();
+        found.into_iter().map(|(_, _, id)| id).collect()
+    }
+}
+
+impl Chain {
+    /// Whether packets in these conntrack states pass it when it is a base chain.
+    #[must_use]
+    pub fn states(&self) -> Bits {
+        use crate::packet::CtState;
+        match self.base {
+            Some(base) if base.first_packets_only => {
+                Bits(1 << CtState::New as u8 | 1 << CtState::Related as u8)
+            }
+            _ => Bits(u8::MAX),
+        }
+    }
+}
+
+impl Action {
+    /// Whether it can end a packet's way or change its course, so that evaluation must look at it.
+    #[must_use]
+    pub fn has_effect(&self) -> bool {
+        !matches!(self, Self::Continue)
+    }
+}
+
+impl Hook {
+    /// The hooks that a packet passes when the host is asked about this one, up to the verdict
+    /// that this hook's filter gives: what comes from the network passes PREROUTING first.
+    #[must_use]
+    pub fn way(self) -> &'static [Self] {
+        match self {
+            Self::Input => &[Self::Prerouting, Self::Input],
+            Self::Forward => &[Self::Prerouting, Self::Forward, Self::Postrouting],
+            Self::Output => &[Self::Output, Self::Postrouting],
+            Self::Prerouting => &[Self::Prerouting],
+            Self::Postrouting => &[Self::Postrouting],
+        }
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prerouting => "prerouting",
+            Self::Input => "input",
+            Self::Forward => "forward",
+            Self::Output => "output",
+            Self::Postrouting => "postrouting",
+        })
+    }
+}

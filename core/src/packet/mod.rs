@@ -1,0 +1,26 @@
+//! Packet-set algebra: exact sets of packets, and the operations that every analysis is made of.
+//!
+//! A [`Cube`] is a product: for every header field a *set* of values. A rule's match is one cube
+//! (or a few: a negated mark, an ipset of address–port pairs). A set of packets is a union of
+//! cubes ([`PacketSet`]). IPv4 and IPv6 are separate spaces: a cube is only meaningful together
+//! with the [`Family`](crate::net::Family) of its addresses.
+
+mod budget;
+mod cover;
+mod cube;
+mod fields;
+mod ifname;
+mod index;
+mod ranges;
+mod set;
+pub mod show;
+mod value;
+
+pub use budget::{Budget, OverBudget};
+pub use cube::{Cube, Literals};
+pub use fields::{Bits, ByteSet, FieldSet, MarkBits};
+pub use ifname::IfName;
+pub use index::Index;
+pub use ranges::{Bound, Ranges};
+pub use set::PacketSet;
+pub use value::{CtState, Fragment, Packet, tcp_flags};
