@@ -4,6 +4,8 @@
 
 pub mod catalog;
 pub mod diagnostic;
+pub mod dialect;
+pub mod firewall;
 pub mod net;
 
 pub mod packet;
