@@ -6,3 +6,4 @@ pub mod catalog;
 pub mod diagnostic;
 pub mod net;
 pub mod source;
+pub mod yaml;
