@@ -11,3 +11,4 @@ pub mod net;
 pub mod packet;
 pub mod site;
 pub mod source;
+pub mod yaml;
