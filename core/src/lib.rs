@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod diagnostic;
 pub mod dialect;
 pub mod firewall;
+pub mod graph;
 pub mod net;
 
 pub mod packet;
