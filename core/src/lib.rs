@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod diagnostic;
 pub mod dialect;
+pub mod engine;
 pub mod firewall;
 pub mod graph;
 pub mod net;
