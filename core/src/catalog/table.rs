@@ -5,10 +5,10 @@ use super::{
     Requirement, Text,
 };
 use crate::net::Protocol;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One line of `catalog show`. The field names are the CSV columns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Row {
     /// The requirement's id. A requirement with several protocols or ranges has several rows.
     pub id: String,
