@@ -40,7 +40,10 @@ test('the policy blocks a request to another origin, and the harness sees it', a
   const { page, problems } = await open(browser.context, server.url);
   const outcome = await page.evaluate(() => fetch('http://127.0.0.2:9/').then(() => 'sent', () => 'blocked'));
   assert.equal(outcome, 'blocked');
-  assert.ok(problems.some((problem) => problem.startsWith('policy: connect-src')), problems.join('\n'));
+  // The event follows the rejection.
+  const seen = () => problems.some((problem) => problem.startsWith('policy: connect-src'));
+  for (let wait = 0; wait < 50 && !seen(); wait += 1) await page.waitForTimeout(100);
+  assert.ok(seen(), problems.join('\n'));
 });
 
 for (const path of ['/../package.json', '/%2e%2e/package.json', '/..%2fpackage.json', '/assets/../../package.json', '/package.json']) {

@@ -61,7 +61,7 @@ enum Task {
 fn main() -> ExitCode {
     let args = Args::parse();
     match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -69,29 +69,30 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<()> {
+fn run(args: &Args) -> Result<ExitCode> {
     let mut shell = Shell::new(args.dry_run)?;
     match &args.task {
-        Task::Start(options) => start::start(&shell, options),
-        Task::Test(options) => test::test(&shell, options),
+        Task::Start(options) => start::start(&shell, options)?,
+        Task::Test(options) => return test::test(&shell, options),
         Task::Ci(options) => {
             shell.ci = true;
-            test::test(&shell, options)
+            return test::test(&shell, options);
         }
-        Task::Build => start::build(&shell),
+        Task::Build => start::build(&shell)?,
         Task::Wasm => {
             setup::require(&shell, &[setup::WASM, setup::NODE])?;
-            wasm::build(&shell)
+            wasm::build(&shell)?;
         }
         Task::Web => {
             setup::require(&shell, &[setup::WASM, setup::NODE])?;
             wasm::build(&shell)?;
-            web::build(&shell)
+            web::build(&shell)?;
         }
-        Task::Bench(options) => bench::bench(&shell, options),
+        Task::Bench(options) => bench::bench(&shell, options)?,
         Task::Docs(options) => {
             setup::require(&shell, &[setup::NODE])?;
-            docs::docs(&shell, options)
+            docs::docs(&shell, options)?;
         }
     }
+    Ok(ExitCode::SUCCESS)
 }

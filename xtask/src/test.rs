@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::counts::{self, Counts};
@@ -146,8 +147,9 @@ struct Outcome {
     reason: Option<String>,
 }
 
-/// Installs what is missing, runs every step in spite of failures, and counts.
-pub fn test(shell: &Shell, options: &Options) -> Result<()> {
+/// Installs what is missing, runs every step in spite of failures, and counts. The totals are the
+/// last line, so a failure is told by the exit code alone.
+pub fn test(shell: &Shell, options: &Options) -> Result<ExitCode> {
     let wanted = |group| {
         let asked_for = options.only.is_empty() || options.only.contains(&group);
         asked_for && (group != Group::Kernel || has_kernel_tests(shell))
@@ -166,16 +168,16 @@ pub fn test(shell: &Shell, options: &Options) -> Result<()> {
     }
     let outcomes: Vec<Outcome> = chosen.iter().map(|step| run(shell, step)).collect();
     if shell.dry_run {
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     let mut total = Counts::default();
     outcomes.iter().for_each(|outcome| total += outcome.counts);
     println!("\n{}\n{total}", table(&outcomes));
-    if total.failed > 0 {
-        bail!("there are failures: see the table above")
+    Ok(if total.failed > 0 {
+        ExitCode::FAILURE
     } else {
-        Ok(())
-    }
+        ExitCode::SUCCESS
+    })
 }
 
 fn run(shell: &Shell, step: &Step) -> Outcome {

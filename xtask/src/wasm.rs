@@ -149,11 +149,15 @@ pub fn build(shell: &Shell) -> Result<()> {
         .join(format!("{MODULE}.wasm"));
     let pkg = shell.root.join("web/src/engine/pkg");
     let module = pkg.join(format!("{MODULE}_bg.wasm"));
-    let inputs = [
-        compiled.clone(),
-        shell.root.join("Cargo.lock"),
-        shell.root.join("web/package-lock.json"),
+    // How it is generated counts, too.
+    let generators = [
+        "Cargo.lock",
+        "web/package-lock.json",
+        "xtask/src/wasm.rs",
+        "xtask/bindgen/src/main.rs",
     ];
+    let mut inputs = vec![compiled.clone()];
+    inputs.extend(generators.map(|file| shell.root.join(file)));
     if is_newer(&module, &inputs) {
         eprintln!("{} is up to date", shell.relative(&module));
     } else {

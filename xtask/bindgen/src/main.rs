@@ -18,6 +18,8 @@ fn main() -> Result<()> {
         .input_path(&input)
         .web(true)?
         .typescript(true)
+        // `init()` without arguments: bundlers find the module by the literal URL in it.
+        .omit_default_module_path(false)
         .generate(&out_dir)
         .with_context(|| format!("cannot generate bindings for `{input}` in `{out_dir}`"))
 }
