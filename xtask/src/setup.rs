@@ -1,6 +1,7 @@
 //! What the tasks need from the system, and how it gets there.
 
 use std::path::Path;
+use std::process::Stdio;
 
 use anyhow::{Result, bail};
 
@@ -103,19 +104,15 @@ impl Need {
         if shell.dry_run {
             return None;
         }
-        let missing: Vec<_> = self
+        let mut missing: Vec<_> = self
             .packages(shell)
-            .into_iter()
+            .iter()
             .filter(|package| !package.present())
+            .map(|package| package.elsewhere)
             .collect();
+        missing.dedup();
         if !missing.is_empty() {
-            return Some(
-                missing
-                    .iter()
-                    .map(|package| package.elsewhere)
-                    .collect::<Vec<_>>()
-                    .join("; "),
-            );
+            return Some(missing.join("; "));
         }
         match self {
             Self::Node => web::node_too_old(shell),
@@ -142,43 +139,63 @@ impl Package {
     }
 }
 
-/// Installs what the needs lack, as far as this system and these rights allow.
+/// Installs what the needs lack, as far as this system and these rights allow; a need that cannot
+/// be met is reported and does not hold up the others.
 pub fn install(shell: &Shell, needs: &[Need]) -> Result<()> {
     if needs.contains(&Need::Wasm) {
         wasm::add_target(shell)?;
     }
-    let mut missing: Vec<&'static str> = Vec::new();
-    for package in needs.iter().flat_map(|need| need.packages(shell)) {
-        if !package.present() && !missing.contains(&package.debian) {
-            missing.push(package.debian);
-        }
+    let mut all = Vec::new();
+    let mut missing: Vec<Vec<&'static str>> = Vec::new();
+    for need in needs {
+        let packages = need
+            .packages(shell)
+            .into_iter()
+            .filter(|package| !package.present() && !all.contains(&package.debian));
+        let names: Vec<_> = packages.map(|package| package.debian).collect();
+        all.extend(&names);
+        missing.push(names);
     }
+    missing.retain(|names| !names.is_empty());
     if missing.is_empty() {
         return Ok(());
     }
-    let names = missing.join(" ");
+    let names = all.join(" ");
     if find_program("apt-get").is_none() {
-        eprintln!("missing here: {names}; there is no apt-get to install it with");
+        eprintln!(
+            "missing here: {names} (Debian's names); there is no apt-get to install them with"
+        );
         return Ok(());
     }
-    let prefix: &[&str] = if is_root(shell) {
-        &[]
+    let sudo = if is_root(shell) {
+        false
     } else if shell
         .query(shell.command("sudo").args(["-n", "true"]))
         .is_some()
     {
-        &["sudo", "-n"]
+        true
     } else {
         eprintln!(
-            "missing here, and only root can install it: run `sudo apt-get install --no-install-recommends {names}`"
+            "missing here, and only root can install it; run: sudo apt-get install --no-install-recommends {names}"
         );
         return Ok(());
     };
     eprintln!("installing what is missing: {names}");
-    apt(shell, prefix, &["update", "-qq"])?;
-    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    install.extend(missing);
-    apt(shell, prefix, &install)
+    apt(shell, sudo, &["update", "-qq"])?;
+    for names in missing {
+        // `--no-remove`: rather fail than take away a package that conflicts.
+        let install = [
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "--no-remove",
+        ];
+        if let Err(error) = apt(shell, sudo, &[&install, names.as_slice()].concat()) {
+            eprintln!("could not install {}: {error:#}", names.join(" "));
+        }
+    }
+    Ok(())
 }
 
 /// Installs what the needs lack; what is still lacking then is an error.
@@ -192,18 +209,14 @@ pub fn require(shell: &Shell, needs: &[Need]) -> Result<()> {
     }
 }
 
-fn apt(shell: &Shell, prefix: &[&str], args: &[&str]) -> Result<()> {
-    let words: Vec<&str> = prefix
-        .iter()
-        .copied()
-        .chain(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
-        .chain(args.iter().copied())
-        .collect();
-    let mut command = shell.command(words[0]);
+fn apt(shell: &Shell, sudo: bool, args: &[&str]) -> Result<()> {
+    let mut command = shell.command(if sudo { "sudo" } else { "env" });
+    command.args(if sudo { ["-n", "env"].as_slice() } else { &[] });
     // Thousands of lines of unpacking are of no use: only errors are shown.
     command
-        .args(&words[1..])
-        .stdout(std::process::Stdio::null());
+        .args(["DEBIAN_FRONTEND=noninteractive", "apt-get"])
+        .args(args)
+        .stdout(Stdio::null());
     shell.run(&mut command)
 }
 

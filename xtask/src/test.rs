@@ -38,7 +38,7 @@ enum Group {
 
 struct Step {
     name: &'static str,
-    group: Group,
+    groups: &'static [Group],
     needs: &'static [Need],
     /// Reads the runner's totals; without it the step counts as one test.
     counts: Option<fn(&str) -> Counts>,
@@ -48,91 +48,91 @@ struct Step {
 const STEPS: &[Step] = &[
     Step {
         name: "cargo fmt",
-        group: Group::Rust,
+        groups: &[Group::Rust],
         needs: &[],
         counts: None,
         run: |shell| shell.transcript(shell.cargo().args(["fmt", "--all", "--check"])),
     },
     Step {
         name: "cargo clippy",
-        group: Group::Rust,
+        groups: &[Group::Rust],
         needs: &[],
         counts: None,
         run: clippy,
     },
     Step {
         name: "cargo tests",
-        group: Group::Rust,
+        groups: &[Group::Rust],
         needs: &[],
         counts: Some(counts::rust),
         run: rust_tests,
     },
     Step {
         name: "doc tests",
-        group: Group::Docs,
+        groups: &[Group::Docs],
         needs: &[],
         counts: Some(counts::rust),
         run: doc_tests,
     },
     Step {
         name: "kernel tests",
-        group: Group::Kernel,
+        groups: &[Group::Kernel],
         needs: &[KERNEL],
         counts: Some(counts::rust),
         run: kernel_tests,
     },
     Step {
         name: "npm packages",
-        group: Group::Web,
+        groups: &[Group::Wasm, Group::Web, Group::Docs],
         needs: &[NODE],
         counts: None,
         run: |shell| task(web::install(shell)),
     },
     Step {
         name: "generated files",
-        group: Group::Docs,
+        groups: &[Group::Docs],
         needs: &[NODE],
         counts: None,
         run: |shell| task(docs::check(shell)),
     },
     Step {
         name: "wasm build",
-        group: Group::Wasm,
+        groups: &[Group::Wasm, Group::Web],
         needs: &[WASM, NODE],
         counts: None,
         run: |shell| task(wasm::build(shell)),
     },
     Step {
         name: "wasm in Node.js",
-        group: Group::Wasm,
+        groups: &[Group::Wasm],
         needs: &[WASM, NODE],
         counts: Some(counts::node),
         run: wasm_tests,
     },
     Step {
         name: "svelte-check",
-        group: Group::Web,
+        groups: &[Group::Web],
         needs: &[WASM, NODE],
         counts: None,
         run: svelte_check,
     },
     Step {
         name: "unit tests (web)",
-        group: Group::Web,
+        groups: &[Group::Web],
         needs: &[WASM, NODE],
         counts: Some(counts::vitest),
         run: unit_tests,
     },
     Step {
         name: "vite build",
-        group: Group::Web,
+        groups: &[Group::Web],
         needs: &[WASM, NODE],
         counts: None,
         run: |shell| task(web::build(shell)),
     },
     Step {
         name: "browser tests",
-        group: Group::Web,
+        groups: &[Group::Web],
         needs: &[WASM, NODE, BROWSER],
         counts: Some(counts::node),
         run: browser_tests,
@@ -147,24 +147,27 @@ struct Outcome {
     reason: Option<String>,
 }
 
+impl Options {
+    fn want(&self, step: &Step) -> bool {
+        self.only.is_empty() || self.only.iter().any(|group| step.groups.contains(group))
+    }
+}
+
 /// Installs what is missing, runs every step in spite of failures, and counts. The totals are the
 /// last line, so a failure is told by the exit code alone.
 pub fn test(shell: &Shell, options: &Options) -> Result<ExitCode> {
-    let wanted = |group| {
-        let asked_for = options.only.is_empty() || options.only.contains(&group);
-        asked_for && (group != Group::Kernel || has_kernel_tests(shell))
-    };
-    let chosen: Vec<&Step> = STEPS.iter().filter(|step| wanted(step.group)).collect();
+    let chosen: Vec<&Step> = STEPS
+        .iter()
+        .filter(|step| {
+            options.want(step) && (step.groups != [Group::Kernel] || has_kernel_tests(shell))
+        })
+        .collect();
     let needs: Vec<Need> = chosen
         .iter()
         .flat_map(|step| step.needs.iter().copied())
         .collect();
     if let Err(error) = setup::install(shell, &needs) {
         eprintln!("error: {error:#}");
-    }
-    if options.only == [Group::Web] && !shell.dry_run {
-        // Alone, the page's tests still need the module that the wasm step builds.
-        wasm::build(shell)?;
     }
     let outcomes: Vec<Outcome> = chosen.iter().map(|step| run(shell, step)).collect();
     if shell.dry_run {

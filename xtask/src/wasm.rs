@@ -26,21 +26,22 @@ const FEATURES: &[&str] = &[
     "--enable-sign-ext",
 ];
 
-/// Debian's second toolchain: a compiler, and the standard library's source to compile.
+/// Debian's second toolchain: a compiler, and the standard library's source to compile. Told by the
+/// package manager's own lists, because a plain `rustc` package puts its compiler in the same place.
 const DEBIAN_TOOLCHAIN: &[Package] = &[
     Package {
         debian: "rustc-web",
-        shown_by: &["/usr/bin/rustc"],
+        shown_by: &["/var/lib/dpkg/info/rustc-web.list"],
         elsewhere: ELSEWHERE,
     },
     Package {
         debian: "cargo-web",
-        shown_by: &["/usr/bin/cargo"],
+        shown_by: &["/var/lib/dpkg/info/cargo-web.list"],
         elsewhere: ELSEWHERE,
     },
     Package {
         debian: "rust-web-src",
-        shown_by: &["/usr/src/rustc-web", "/usr/lib/rustlib/src/rust"],
+        shown_by: &["/var/lib/dpkg/info/rust-web-src.list"],
         elsewhere: ELSEWHERE,
     },
 ];
