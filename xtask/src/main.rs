@@ -13,6 +13,7 @@ mod serve;
 mod setup;
 mod shell;
 mod start;
+mod steps;
 mod test;
 mod wasm;
 mod web;

@@ -29,5 +29,5 @@ pub fn serve(shell: &Shell, listen: SocketAddr) -> Result<()> {
         "--port",
         &port,
     ]);
-    shell.run(&mut vite)
+    shell.become_program(&mut vite)
 }

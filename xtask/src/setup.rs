@@ -128,7 +128,8 @@ impl Need {
 }
 
 impl Package {
-    fn present(&self) -> bool {
+    /// Whether it is there.
+    pub fn present(&self) -> bool {
         self.shown_by.iter().any(|sign| {
             if sign.starts_with('/') {
                 Path::new(sign).exists()

@@ -85,6 +85,18 @@ impl Shell {
         Ok(status.code())
     }
 
+    /// Runs a command in place of this program, so that a signal to one reaches the other.
+    pub fn become_program(&self, command: &mut Command) -> Result<()> {
+        #[cfg(unix)]
+        if !self.dry_run {
+            use std::os::unix::process::CommandExt as _;
+            self.announce(command);
+            return Err(command.exec())
+                .with_context(|| format!("cannot run `{}`", program(command)));
+        }
+        self.run(command)
+    }
+
     /// Runs a command, showing its output while keeping it.
     pub fn transcript(&self, command: &mut Command) -> Result<Transcript> {
         self.announce(command);

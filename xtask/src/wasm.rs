@@ -70,7 +70,7 @@ impl Route {
         if has_target(shell) {
             return Ok(Self::Target);
         }
-        if shell.dry_run || find_program("apt-get").is_some() {
+        if shell.dry_run || DEBIAN_TOOLCHAIN.iter().all(Package::present) {
             let linker = bundled_linker(shell).or_else(|| find_program("wasm-ld"));
             return Ok(Self::Debian {
                 linker: linker.context("there is no WASM linker: install `lld`")?,
