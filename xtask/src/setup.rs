@@ -120,9 +120,12 @@ impl Need {
                 .err()
                 .map(|error| error.to_string()),
             Self::Browser => None,
-            Self::Kernel => (!is_root(shell)).then(|| {
-                "run it as root: it makes network namespaces and loads rules into them".to_owned()
-            }),
+            Self::Kernel => {
+                let may = shell
+                    .query(shell.command("unshare").args(["--net", "true"]))
+                    .is_some();
+                (!may).then(|| "it makes network namespaces and loads rules into them: run it as root, where that is allowed".to_owned())
+            }
         }
     }
 }

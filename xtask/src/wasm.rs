@@ -168,8 +168,8 @@ pub fn build(shell: &Shell) -> Result<()> {
 }
 
 fn bind_and_optimise(shell: &Shell, compiled: &Path, pkg: &Path) -> Result<()> {
-    // Beside pkg/, so that a failed or interrupted run leaves nothing there that looks finished.
-    let fresh = pkg.with_file_name("pkg.new");
+    // Not in pkg/: a failed or interrupted run leaves nothing there that looks finished.
+    let fresh = shell.root.join("web/node_modules/.portwright-pkg");
     if !shell.dry_run && fresh.exists() {
         fs::remove_dir_all(&fresh)
             .with_context(|| format!("cannot remove `{}`", fresh.display()))?;
