@@ -308,10 +308,13 @@ fn default_and_optional_products_follow_the_page() {
     );
 }
 
+/// Source, target and need in least privilege; none where the row is not opened.
+type Corrected = Option<(&'static str, &'static str, Need)>;
+
 #[test]
 fn corrections_apply_in_least_privilege_only() {
     let catalog = load("dce");
-    let cases: &[(&str, Option<(&str, &str, Need)>)] = &[
+    let cases: &[(&str, Corrected)] = &[
         (
             "kubernetes.etcd-client",
             Some(("control-plane, etcd", "etcd", Need::Required)),

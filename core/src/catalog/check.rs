@@ -19,10 +19,13 @@ pub(super) fn check(sources: &Sources, files: &[File]) -> Vec<Diagnostic> {
         place: None,
     };
     checker.names(files);
-    for file in files {
-        checker.document(file);
+    // What a name means is not known where it means two things.
+    if checker.problems.is_empty() {
+        for file in files {
+            checker.document(file);
+        }
+        checker.rival_defaults(files);
     }
-    checker.rival_defaults(files);
     checker.problems
 }
 
@@ -50,34 +53,49 @@ impl<'a> Checker<'a> {
 
     /// Collects parameters and roles; ids are unique over all catalogues.
     fn names(&mut self, files: &'a [File]) {
-        let mut requirements = BTreeMap::new();
+        let mut places = BTreeMap::new();
         for file in files {
-            let name = file.document.catalog.as_str();
-            for parameter in &file.document.parameters {
-                self.at(file, "id", &parameter.id);
-                let other = self.parameters.insert(&parameter.id, parameter).is_some();
-                self.id("parameter", &parameter.id, other);
+            let document = &file.document;
+            for parameter in &document.parameters {
+                self.parameters.insert(&parameter.id, parameter);
+                self.name(file, "parameter", &parameter.id, &mut places);
             }
-            for role in &file.document.roles {
-                self.at(file, "id", &role.id);
-                let other = self.roles.insert(&role.id, role).is_some();
-                self.id("role", &role.id, other);
+            for role in &document.roles {
+                self.roles.insert(&role.id, role);
+                self.name(file, "role", &role.id, &mut places);
             }
-            for requirement in &file.document.requirements {
-                self.at(file, "id", &requirement.id);
-                let other = requirements.insert(&requirement.id, name).is_some();
-                self.id("requirement", &requirement.id, other);
+            for requirement in &document.requirements {
+                self.name(file, "requirement", &requirement.id, &mut places);
             }
         }
     }
 
-    fn id(&mut self, what: &str, id: &str, taken: bool) {
-        if taken {
+    fn name(
+        &mut self,
+        file: &File,
+        what: &'a str,
+        id: &'a str,
+        places: &mut BTreeMap<(&'a str, &'a str), Span>,
+    ) {
+        self.at(file, "id", id);
+        let here = self.place;
+        self.id(what, id);
+        if let Some(first) = places.get(&(what, id)).copied() {
+            self.place = Some(first);
             self.problem(
                 format!("the {what} `{id}` exists twice"),
                 "give each its own id; ids are shared by all catalogues that are joined",
             );
+            let other = here.filter(|span| span.source != first.source);
+            if let (Some(span), Some(problem)) = (other, self.problems.last_mut()) {
+                *problem = problem.clone().label(span, "the other one");
+            }
+        } else if let Some(span) = here {
+            places.insert((what, id), span);
         }
+    }
+
+    fn id(&mut self, what: &str, id: &str) {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
         if id.is_empty() || !id.chars().all(fits) {
             self.problem(
@@ -92,7 +110,7 @@ impl<'a> Checker<'a> {
     fn document(&mut self, file: &File) {
         let document = &file.document;
         self.at(file, "catalog", &document.catalog);
-        self.id("catalogue", &document.catalog, false);
+        self.id("catalogue", &document.catalog);
         self.text("the catalogue", &document.title);
         for (id, value) in &document.defaults {
             self.default(id, value);
@@ -201,6 +219,7 @@ impl<'a> Checker<'a> {
                 "say where it is published in `citation.document`",
             );
         }
+        let before = self.problems.len();
         self.ends(&what, &one.from, &one.to);
         self.service(
             &what,
@@ -209,6 +228,7 @@ impl<'a> Checker<'a> {
             one.icmp.is_some(),
             &one.to,
         );
+        let sound = self.problems.len() == before;
         if let Some(when) = &one.when {
             self.condition(&what, when);
         }
@@ -223,11 +243,12 @@ impl<'a> Checker<'a> {
             );
         }
         if let Some(correction) = &erratum.correction {
-            self.correction(one, correction);
+            self.correction(one, correction, sound);
         }
     }
 
-    fn correction(&mut self, one: &Requirement, correction: &Correction) {
+    /// `sound`: ends and services of the published row are, so that faults are the correction's.
+    fn correction(&mut self, one: &Requirement, correction: &Correction, sound: bool) {
         let what = format!("the correction of `{}`", one.id);
         if let Some(title) = &correction.title {
             self.text(&what, title);
@@ -246,6 +267,9 @@ impl<'a> Checker<'a> {
                 format!("{what} must either drop the row or change it"),
                 "use `drop` alone (with `title` if the title is wrong), or name what changes",
             );
+        }
+        if !sound {
+            return;
         }
         let from = correction.from.as_ref().unwrap_or(&one.from);
         let to = correction.to.as_ref().unwrap_or(&one.to);
