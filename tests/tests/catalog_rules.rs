@@ -374,3 +374,18 @@ fn a_users_defaults_win_and_own_files_replace_builtins() {
     assert_eq!(ids("calico."), 0);
     assert!(ids("cilium.") > 0);
 }
+
+/// Cutting lines out, or the file short, is an error or another good catalogue; never a panic.
+#[test]
+fn damaged_catalogues_are_answered() {
+    let lines: Vec<&str> = GOOD.lines().collect();
+    let mut refused = 0;
+    for cut in 0..lines.len() {
+        let without = [&lines[..cut], &lines[cut + 1..]].concat().join("\n");
+        let short = lines[..cut].join("\n");
+        for text in [without, short] {
+            refused += usize::from(!problems(&[&text]).is_empty());
+        }
+    }
+    assert!(refused > lines.len());
+}
