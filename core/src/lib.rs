@@ -2,6 +2,7 @@
 //! and nothing else?
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 pub mod catalog;
 pub mod diagnostic;
 pub mod dialect;

@@ -1,9 +1,9 @@
 //! Missing and unknown: required packets that a firewall denies, or may deny.
 
+use super::STEPS;
 use super::finding::Finding;
 use super::point::{Direction, Point};
 use super::region::{Phase, Required};
-use super::STEPS;
 use crate::catalog::Need;
 use crate::diagnostic::{Severity, coverage as codes};
 use crate::firewall::{Action, Decider, Dependency, End, Outcome, Rules};
@@ -43,7 +43,11 @@ struct Answer {
 
 /// Asks a firewall for all packets of one flow in one direction: `required` are its phases.
 #[must_use]
-pub fn coverage(graph: &RequirementGraph<'_>, point: &Point<'_>, required: &[Required]) -> Coverage {
+pub fn coverage(
+    graph: &RequirementGraph<'_>,
+    point: &Point<'_>,
+    required: &[Required],
+) -> Coverage {
     let mut fate = Fate::Permitted;
     let mut findings: Vec<Finding> = Vec::new();
     for one in required {
@@ -135,10 +139,17 @@ fn missing(
     one: &Required,
     answer: &Answer,
 ) -> Finding {
-    let part = if answer.wholly { "is denied" } else { "is partly denied" };
+    let part = if answer.wholly {
+        "is denied"
+    } else {
+        "is partly denied"
+    };
     let mut finding = describe(graph, flow, one, &codes::MISSING, part);
     finding.severity = severity(flow.need, Severity::Error);
-    let denying = answer.outcomes.iter().filter(|o| matches!(o.end, End::Drop | End::Reject));
+    let denying = answer
+        .outcomes
+        .iter()
+        .filter(|o| matches!(o.end, End::Drop | End::Reject));
     let mut witness = None;
     for part in answer.denied.cubes() {
         for outcome in denying.clone() {
@@ -176,7 +187,10 @@ fn decider(finding: &mut Finding, rules: &Rules, by: Decider, end: End) {
                     finding.rule = Some(id);
                 }
                 let number = id.index.saturating_add(1);
-                finding.place(rule.span, format!("rule {number} of {}/{} {does} it", chain.table, chain.name));
+                finding.place(
+                    rule.span,
+                    format!("rule {number} of {}/{} {does} it", chain.table, chain.name),
+                );
             }
         }
         Decider::Policy(id) => {
@@ -185,7 +199,10 @@ fn decider(finding: &mut Finding, rules: &Rules, by: Decider, end: End) {
                     finding.policy = Some(id);
                 }
                 let span = chain.base.map_or(chain.span, |base| base.span);
-                finding.place(span, format!("the policy of {}/{} {does} it", chain.table, chain.name));
+                finding.place(
+                    span,
+                    format!("the policy of {}/{} {does} it", chain.table, chain.name),
+                );
             }
         }
     }
@@ -207,7 +224,11 @@ fn unknown(
     let mut witness: Option<Packet> = None;
     for outcome in &answer.outcomes {
         let stripped = regardless(&outcome.cube, one);
-        let touches = answer.undecided.cubes().iter().any(|part| part.overlaps(&stripped));
+        let touches = answer
+            .undecided
+            .cubes()
+            .iter()
+            .any(|part| part.overlaps(&stripped));
         if !touches {
             continue;
         }
@@ -229,7 +250,10 @@ fn unknown(
                 Action::Opaque { why } => why.clone(),
                 _ => "chains call each other in a circle".into(),
             };
-            lines.insert(Dependency { span: rule.span, why });
+            lines.insert(Dependency {
+                span: rule.span,
+                why,
+            });
         }
         let same_interfaces = outcome.cube.in_interface == one.cube.in_interface
             && outcome.cube.out_interface == one.cube.out_interface;
@@ -247,7 +271,8 @@ fn unknown(
         lines = by_interface;
     }
     if one.unresolved {
-        finding.help = Some("the destination is known by name only: give its addresses in the site".into());
+        finding.help =
+            Some("the destination is known by name only: give its addresses in the site".into());
     }
     finding.witness = witness;
     for line in &lines {
@@ -258,7 +283,13 @@ fn unknown(
 }
 
 fn too_complex(graph: &RequirementGraph<'_>, flow: &Flow, one: &Required) -> Finding {
-    let mut finding = describe(graph, flow, one, &codes::UNKNOWN, "is too complex to decide");
+    let mut finding = describe(
+        graph,
+        flow,
+        one,
+        &codes::UNKNOWN,
+        "is too complex to decide",
+    );
     finding.packets = PacketSet::from(vec![one.cube.clone()]);
     finding.help = Some("please report this rule set: the work budget is meant to suffice".into());
     finding

@@ -84,7 +84,10 @@ impl<'a> Point<'a> {
                 let vips = owned_vips(graph.site, at, host);
                 let vips = vips.flat_map(|(_, vip)| vip.addresses.iter());
                 let all = host.addresses.iter().chain(&host.ssh_address).chain(vips);
-                let mine = all.copied().filter(|&a| Family::of(a) == family).map(number);
+                let mine = all
+                    .copied()
+                    .filter(|&a| Family::of(a) == family)
+                    .map(number);
                 Ranges::of(mine.map(|n| (n, n)))
             }
             Stands::Between(a, b) => zone_addresses(a, family).union(&zone_addresses(b, family)),
@@ -107,7 +110,11 @@ impl<'a> Point<'a> {
                 let own = addresses_of(member.prefixes(site, false).iter(), family);
                 let own_to = addresses_of(member.prefixes(site, to.ssh).iter(), family);
                 let own_all = own.union(&own_to);
-                let mut here = if to.has(member) { own_to } else { Ranges::empty() };
+                let mut here = if to.has(member) {
+                    own_to
+                } else {
+                    Ranges::empty()
+                };
                 for (vip, data) in owned_vips(site, at, host) {
                     if to.has(Member::Vip(vip)) {
                         let prefixes: Vec<_> =
@@ -144,7 +151,9 @@ fn owned_vips<'s>(
 ) -> impl Iterator<Item = (usize, &'s crate::site::Vip)> {
     site.vips.iter().enumerate().filter(move |(_, vip)| {
         let same_cluster = vip.cluster.is_none() || vip.cluster == host.cluster;
-        site.hosts.get(at).is_some() && same_cluster && crate::graph::has_role(host, &vip.owner_role)
+        site.hosts.get(at).is_some()
+            && same_cluster
+            && crate::graph::has_role(host, &vip.owner_role)
     })
 }
 
@@ -153,5 +162,9 @@ fn zone_addresses(zone: &Zone, family: Family) -> Ranges<u128> {
 }
 
 fn addresses_of<'p>(prefixes: impl Iterator<Item = &'p Prefix>, family: Family) -> Ranges<u128> {
-    Ranges::of(prefixes.filter(|p| Family::of_prefix(p) == family).map(bounds))
+    Ranges::of(
+        prefixes
+            .filter(|p| Family::of_prefix(p) == family)
+            .map(bounds),
+    )
 }

@@ -260,9 +260,8 @@ impl Builder<'_> {
         // for catalogues that were not checked.
         for _ in 0..8 {
             let hosts = self.site.hosts.iter().enumerate();
-            let having = hosts.filter(|(_, host)| {
-                self.is_at(place, host.cluster) && has_role(host, role_now)
-            });
+            let having = hosts
+                .filter(|(_, host)| self.is_at(place, host.cluster) && has_role(host, role_now));
             members = having.map(|(at, _)| Member::Host(at)).collect();
             let fallback = self
                 .catalog
