@@ -28,7 +28,8 @@ use std::collections::BTreeMap;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Document {
     /// Format and its version: `site/v1`.
-    pub portwright: Version,
+    #[expect(dead_code, reason = "reading it checks it")]
+    portwright: Version,
     /// Name of the requirement catalogue, for example `dce`.
     pub catalog: Option<String>,
     /// How errata are applied.

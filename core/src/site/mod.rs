@@ -4,11 +4,19 @@
 //! Importers (one file per inventory format) turn a text into a [`Site`]; several sites merge.
 
 mod address;
+mod ansible;
+mod ansible_ini;
+mod ansible_json;
+mod ansible_yaml;
 mod cluster_config;
+mod csv;
 mod document;
 mod embedded;
 mod endpoint;
+mod group_vars;
 mod json;
+mod kubean;
+mod kubectl;
 mod merge;
 mod portwright;
 mod read;

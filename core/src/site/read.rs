@@ -1,8 +1,11 @@
 //! The door: files in, one site and what is wrong with it out.
 
 use super::merge::Builder;
-use super::tree::{self, Node};
-use super::{Site, cluster_config, portwright};
+use super::tree::{self, Node, Tree};
+use super::{
+    Site, ansible_ini, ansible_json, ansible_yaml, cluster_config, csv, group_vars, kubean,
+    kubectl, portwright,
+};
 use crate::diagnostic::{Diagnostic, input};
 use crate::source::{SourceId, Sources, Span};
 
@@ -27,6 +30,8 @@ pub struct Format {
     pub id: &'static str,
     /// What it is called.
     pub title: &'static str,
+    /// Whether it is read line by line, not as YAML or JSON.
+    lines: bool,
     /// Whether a file is of this format.
     detect: fn(&Input<'_>) -> bool,
     /// Reads a file of this format.
@@ -38,14 +43,65 @@ pub static FORMATS: &[Format] = &[
     Format {
         id: "portwright",
         title: "Portwright site file",
+        lines: false,
         detect: portwright::detect,
         read: portwright::read,
     },
     Format {
         id: "cluster-config",
         title: "DCE installer clusterConfig.yaml",
+        lines: false,
         detect: cluster_config::detect,
         read: cluster_config::read,
+    },
+    Format {
+        id: "kubean",
+        title: "Kubean ConfigMaps and Cluster",
+        lines: false,
+        detect: kubean::detect,
+        read: kubean::read,
+    },
+    Format {
+        id: "kubectl-nodes",
+        title: "kubectl get nodes -o json",
+        lines: false,
+        detect: kubectl::detect,
+        read: kubectl::read,
+    },
+    Format {
+        id: "ansible-json",
+        title: "ansible-inventory --list",
+        lines: false,
+        detect: ansible_json::detect,
+        read: ansible_json::read,
+    },
+    Format {
+        id: "ansible-yaml",
+        title: "Ansible inventory (YAML)",
+        lines: false,
+        detect: ansible_yaml::detect,
+        read: ansible_yaml::read,
+    },
+    Format {
+        id: "group-vars",
+        title: "Kubespray group variables",
+        lines: false,
+        detect: group_vars::detect,
+        read: group_vars::read,
+    },
+    Format {
+        id: "csv",
+        title: "CSV with a header",
+        lines: true,
+        detect: csv::detect,
+        read: csv::read,
+    },
+    Format {
+        id: "ansible-ini",
+        title: "Ansible inventory (INI)",
+        lines: true,
+        detect: ansible_ini::detect,
+        read: ansible_ini::read,
     },
 ];
 
@@ -76,23 +132,32 @@ impl Input<'_> {
 #[must_use]
 pub fn read(sources: &Sources, ids: &[SourceId]) -> Read {
     let mut builder = Builder::default();
+    let files: Vec<File<'_>> = ids
+        .iter()
+        .filter_map(|&id| File::open(&mut builder, sources, id))
+        .collect();
+    // Group variables belong to the one inventory that is given with them.
+    let is =
+        |file: &&File<'_>, formats: &[&str]| file.format.is_some_and(|f| formats.contains(&f.id));
+    let takers = files.iter().filter(|f| is(f, TAKES_VARIABLES)).count();
+    let variables: Vec<&Node<'_>> = files
+        .iter()
+        .filter(|file| takers == 1 && is(file, &["group-vars"]))
+        .flat_map(|file| &file.tree.documents)
+        .collect();
     let mut formats = Vec::new();
-    for &id in ids {
-        let Some(source) = sources.get(id) else {
+    for file in &files {
+        let input = file.input(&variables);
+        let Some(format) = file.format else {
+            file.unreadable(&mut builder);
+            builder.report(unknown(&input));
             continue;
         };
-        if source.text().len() > MAX_BYTES {
-            let message = format!(
-                "more than {} MiB in one file; it is not read",
-                MAX_BYTES >> 20
-            );
-            let diagnostic = Diagnostic::new(&input::LIMIT, message).at(Span::new(id, 0, 0));
-            builder.report(diagnostic.help("split the file"));
-            continue;
+        for diagnostic in &file.tree.diagnostics {
+            builder.report(diagnostic.clone());
         }
-        if let Some(format) = file(&mut builder, id, source.name(), source.text()) {
-            formats.push((id, format));
-        }
+        (format.read)(&mut builder, &input);
+        formats.push((file.id, format.id));
     }
     let (site, diagnostics) = builder.finish();
     Read {
@@ -102,25 +167,67 @@ pub fn read(sources: &Sources, ids: &[SourceId]) -> Read {
     }
 }
 
-fn file(builder: &mut Builder, id: SourceId, name: &str, text: &str) -> Option<&'static str> {
-    let tree = tree::parse(text, id);
-    let input = Input {
-        id,
-        text,
-        documents: &tree.documents,
-        stem: stem(name),
-        variables: &[],
-    };
-    let format = FORMATS.iter().find(|format| (format.detect)(&input));
-    let Some(format) = format else {
-        builder.report(unknown(&input));
-        return None;
-    };
-    for diagnostic in tree.diagnostics {
-        builder.report(diagnostic);
+/// Formats whose Kubespray variables may be in files of their own.
+const TAKES_VARIABLES: &[&str] = &["kubean", "ansible-ini", "ansible-yaml", "ansible-json"];
+
+/// A file with what it holds.
+struct File<'a> {
+    id: SourceId,
+    text: &'a str,
+    stem: &'a str,
+    tree: Tree<'a>,
+    format: Option<&'static Format>,
+}
+
+impl<'a> File<'a> {
+    /// None when it is too large.
+    fn open(builder: &mut Builder, sources: &'a Sources, id: SourceId) -> Option<Self> {
+        let source = sources.get(id)?;
+        let text = source.text();
+        if text.len() > MAX_BYTES {
+            let message = format!(
+                "more than {} MiB in one file; it is not read",
+                MAX_BYTES >> 20
+            );
+            let diagnostic = Diagnostic::new(&input::LIMIT, message).at(Span::new(id, 0, 0));
+            builder.report(diagnostic.help("split the file"));
+            return None;
+        }
+        let mut file = Self {
+            id,
+            text,
+            stem: stem(source.name()),
+            tree: tree::parse(text, id),
+            format: None,
+        };
+        let input = file.input(&[]);
+        file.format = FORMATS.iter().find(|format| (format.detect)(&input));
+        if file.format.is_some_and(|format| format.lines) {
+            // What the YAML parser says about a text that is no YAML helps nobody.
+            file.tree = Tree::default();
+        }
+        Some(file)
     }
-    (format.read)(builder, &input);
-    Some(format.id)
+
+    /// What the YAML parser says about a file of no known format, when it looks like YAML at all.
+    fn unreadable(&self, builder: &mut Builder) {
+        let structured = self.tree.documents.iter().any(Node::is_mapping);
+        for diagnostic in &self.tree.diagnostics {
+            if structured || diagnostic.code == &input::LIMIT {
+                builder.report(diagnostic.clone());
+            }
+        }
+    }
+
+    fn input<'f>(&'f self, variables: &'f [&'f Node<'f>]) -> Input<'f> {
+        Input {
+            id: self.id,
+            text: self.text,
+            documents: &self.tree.documents,
+            stem: self.stem,
+            variables,
+        }
+    }
 }
 
 fn unknown(input: &Input<'_>) -> Diagnostic {

@@ -74,6 +74,7 @@ pub(crate) struct Entry<'a> {
 }
 
 /// What a text holds.
+#[derive(Default)]
 pub(crate) struct Tree<'a> {
     /// The documents, one for JSON.
     pub documents: Vec<Node<'a>>,
@@ -162,10 +163,18 @@ impl<'a> Node<'a> {
 /// Reads YAML, or JSON when the text starts as JSON does and is valid JSON.
 pub(crate) fn parse(text: &str, source: SourceId) -> Tree<'_> {
     let trimmed = text.trim_start_matches('\u{feff}').trim_start();
-    if trimmed.starts_with(['{', '"'])
-        && let Some(tree) = super::json::parse(text, source)
-    {
-        return tree;
+    if trimmed.starts_with(['{', '"']) {
+        // Every value but the first needs one of these before it.
+        let values = text.bytes().filter(|b| b",:[{".contains(b)).count();
+        if values > MAX_NODES {
+            return Tree {
+                documents: Vec::new(),
+                diagnostics: vec![too_many(Span::new(source, 0, 0))],
+            };
+        }
+        if let Some(tree) = super::json::parse(text, source) {
+            return tree;
+        }
     }
     Build::new(source).run(text)
 }
@@ -345,14 +354,7 @@ impl<'a> Build<'a> {
         if self.nodes <= MAX_NODES {
             return Ok(());
         }
-        Err(Box::new(
-            Diagnostic::new(
-                &input::LIMIT,
-                format!("more than {MAX_NODES} values in one file; the rest is not read"),
-            )
-            .at(span)
-            .help("split the file"),
-        ))
+        Err(Box::new(too_many(span)))
     }
 
     fn remember(&mut self, anchor: usize, done: &Done<'a>) {
@@ -556,6 +558,13 @@ fn size(node: &Node<'_>) -> (usize, usize) {
             .map(|e| add(size(&e.value), (1, e.key.len())))
             .fold((1, 0), add),
     }
+}
+
+fn too_many(span: Span) -> Diagnostic {
+    let message = format!("more than {MAX_NODES} values in one file; the rest is not read");
+    Diagnostic::new(&input::LIMIT, message)
+        .at(span)
+        .help("split the file")
 }
 
 fn too_deep(span: Span) -> Box<Diagnostic> {
