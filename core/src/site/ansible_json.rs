@@ -29,7 +29,6 @@ pub(super) fn detect(input: &Input<'_>) -> bool {
 pub(super) fn read(builder: &mut Builder, input: &Input<'_>) {
     let mut inventory = Inventory::default();
     for document in input.documents {
-        groups(builder, &mut inventory, document);
         let vars = document.get("_meta").and_then(|meta| meta.get("hostvars"));
         for host in vars.map(Node::entries).unwrap_or_default() {
             let machine = inventory.machine(host.key.clone(), host.key_span);
@@ -37,6 +36,7 @@ pub(super) fn read(builder: &mut Builder, input: &Input<'_>) {
                 inventory.host_var(builder, machine, variable(entry));
             }
         }
+        groups(builder, &mut inventory, document);
     }
     ansible::finish(builder, &inventory, input, None);
 }

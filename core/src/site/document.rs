@@ -112,8 +112,7 @@ pub struct Host {
     /// Its addresses, one or a few for each family.
     pub addresses: Option<Spanned<OneOrMany<String>>>,
     /// Role ids of the catalogue, for example `control-plane`.
-    #[serde(default)]
-    pub roles: Vec<String>,
+    pub roles: Option<OneOrMany<String>>,
     /// Name of its zone.
     pub zone: Option<String>,
     /// Port of sshd.
@@ -210,7 +209,7 @@ pub struct RoleSelector {
 
 /// Hosts by name, or by a regular expression that is searched in the name.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a host name or `{regex: EXPRESSION}`")]
 pub enum Selector {
     /// One host's name.
     Name(String),

@@ -84,6 +84,11 @@ pub(super) fn party(builder: &mut Builder, cluster: Option<usize>, role: &str, n
             Value::Null => {}
             Value::Scalar(_) => {
                 let text = item.text().unwrap_or("");
+                // chrony's options follow the name: `0.pool.ntp.org iburst`.
+                let text = match role {
+                    "ntp-server" => text.split_whitespace().next().unwrap_or(""),
+                    _ => text,
+                };
                 let lists = text.contains(',') && !text.contains("://") && !text.contains('@');
                 let parts = text.split(|c| lists && c == ',').filter(|t| !t.is_empty());
                 for part in parts {

@@ -24,6 +24,8 @@ pub(crate) struct Builder {
     pub no_bootstrap: Vec<Diagnostic>,
     /// Hosts that selectors have selected so far.
     pub selected: usize,
+    /// Cluster, parameter and value where nothing else is said.
+    defaults: Vec<(usize, String, Setting)>,
     /// Errors said so far, shown or not.
     pub errors: usize,
     unreported: usize,
@@ -321,6 +323,13 @@ impl Builder {
         self.report(diagnostic.help("remove one of the two"));
     }
 
+    /// Sets a cluster's parameter to what its installer takes when nobody says anything.
+    pub fn parameter_default(&mut self, cluster: usize, id: &str, value: Scalar, span: Span) {
+        let span = Some(span);
+        let setting = Setting { value, span };
+        self.defaults.push((cluster, id.to_owned(), setting));
+    }
+
     /// Adds a VIP, or addresses to the one of the same role and cluster.
     pub fn vip(&mut self, vip: Vip) {
         let key = (vip.role.clone(), vip.name.clone(), vip.cluster);
@@ -345,15 +354,6 @@ impl Builder {
 
     /// Adds an external party; one that is known already is not added again.
     pub fn party(&mut self, party: Party) {
-        if party.prefixes.is_empty() && party.role != "web-client" {
-            let message = format!("`{}` ({}) has no address", party.name, party.role);
-            let help = "give its addresses under `external` in a Portwright site file";
-            self.report(
-                Diagnostic::new(&requirement::UNRESOLVED, message)
-                    .at(party.span)
-                    .help(help),
-            );
-        }
         let key = format!(
             "{}\n{}\n{:?}\n{:?}\n{:?}",
             party.name, party.role, party.prefixes, party.ports, party.cluster
@@ -393,6 +393,14 @@ impl Builder {
     pub fn finish(mut self) -> (Site, Vec<Diagnostic>) {
         self.kinds();
         self.ssh_ports();
+        for (cluster, id, setting) in std::mem::take(&mut self.defaults) {
+            if let Some(cluster) = self.site.clusters.get_mut(cluster) {
+                cluster.parameters.entry(id).or_insert(setting);
+            }
+        }
+        for diagnostic in super::parties::finish(&mut self.site.parties) {
+            self.report(diagnostic);
+        }
         super::select::apply(&mut self);
         let bootstrap = self
             .site

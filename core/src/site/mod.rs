@@ -18,6 +18,7 @@ mod json;
 mod kubean;
 mod kubectl;
 mod merge;
+mod parties;
 mod portwright;
 mod read;
 mod select;

@@ -187,7 +187,12 @@ impl Reader<'_> {
         let ssh = host.ssh_address.as_ref();
         let ssh_address = ssh.and_then(|text| self.addresses(Some(text), None).into_iter().next());
         let rows = self.address_rows(&host, names.len());
+        let given = host.address.is_some() || host.addresses.is_some();
         for (number, name) in names.into_iter().enumerate() {
+            if given && rows.is_empty() {
+                // Why there is none has been said where it is written.
+                self.builder.explained(&name);
+            }
             let row = rows.iter().map(|column| match column.as_slice() {
                 [only] => Some(*only),
                 several => several.get(number).copied(),
@@ -198,7 +203,12 @@ impl Reader<'_> {
                 ssh_address,
                 ssh_port: host.ssh_port.as_ref().map(|port| port.value),
                 cluster,
-                roles: host.roles.iter().cloned().collect(),
+                roles: host
+                    .roles
+                    .iter()
+                    .flat_map(OneOrMany::iter)
+                    .cloned()
+                    .collect(),
                 zone: host.zone.clone(),
                 span,
             });
@@ -227,7 +237,6 @@ impl Reader<'_> {
                     let diagnostic = Diagnostic::new(&requirement::NO_ADDRESS, message).at(span);
                     self.builder
                         .report(diagnostic.help("give ranges of the same length"));
-                    self.builder.explained(name);
                 }
                 _ => self.not_an_address(&host.name.value, text, span),
             }
@@ -246,7 +255,6 @@ impl Reader<'_> {
         let diagnostic = Diagnostic::new(&requirement::NO_ADDRESS, message).at(span);
         self.builder
             .report(diagnostic.help("give an IPv4 or IPv6 address; names are not resolved"));
-        self.builder.explained(name);
     }
 
     fn addresses(
@@ -327,7 +335,7 @@ impl Reader<'_> {
         let span = vip.span(self.source);
         let vip = vip.value;
         let addresses = self.addresses(vip.address.as_ref(), vip.addresses.as_ref());
-        if addresses.is_empty() {
+        if addresses.is_empty() && vip.address.is_none() && vip.addresses.is_none() {
             let message = format!("the VIP `{}` has no address", vip.role);
             let diagnostic = Diagnostic::new(&requirement::NO_ADDRESS, message).at(span);
             self.builder.report(diagnostic.help("add `address`"));

@@ -141,8 +141,14 @@ impl std::error::Error for Problem {}
 
 impl de::Error for Problem {
     fn custom<T: fmt::Display>(message: T) -> Self {
+        let message = message.to_string();
+        let untagged = message.starts_with("data did not match any variant");
         Self {
-            message: message.to_string(),
+            message: if untagged {
+                "expected a single value or a list of them".into()
+            } else {
+                message
+            },
             span: None,
         }
     }
@@ -172,11 +178,34 @@ impl de::Error for Problem {
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::custom(format!("expected {expected}, found {}", kind(found)))
+        Self::custom(format!(
+            "expected {}, found {}",
+            wanted(expected),
+            kind(found)
+        ))
     }
 
     fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::custom(format!("expected {expected}, found {}", kind(found)))
+        Self::custom(format!(
+            "expected {}, found {}",
+            wanted(expected),
+            kind(found)
+        ))
+    }
+}
+
+/// What serde expects, without names of Rust types.
+fn wanted(expected: &dyn de::Expected) -> String {
+    let text = expected.to_string();
+    match text.as_str() {
+        "a sequence" => "a list".into(),
+        "a map" => "a mapping".into(),
+        "a string" => "a text".into(),
+        "a boolean" => "`true` or `false`".into(),
+        "u8" => "a number from 0 to 255".into(),
+        "u16" => "a number from 0 to 65535".into(),
+        _ if text.starts_with("struct ") => "a mapping".into(),
+        _ => text,
     }
 }
 

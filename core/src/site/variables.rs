@@ -474,11 +474,12 @@ impl<'n> Apply<'_, 'n> {
         if let Some((backend, span)) = backend {
             self.set("calico.bgp", Scalar::Bool(backend == "bird"), span);
         } else if default.is_some() {
-            self.set("calico.bgp", Scalar::Bool(false), span);
+            let bgp = Scalar::Bool(false);
+            self.builder
+                .parameter_default(self.cluster, "calico.bgp", bgp, span);
         }
-        let backend = backend.map(|(backend, _)| backend);
         let on = |mode: Option<(bool, Span)>| mode.map(|(on, _)| on);
-        let value = match (on(ipip), on(vxlan), backend) {
+        let value = match (on(ipip), on(vxlan), backend.map(|(backend, _)| backend)) {
             (Some(true), Some(true), _) => {
                 self.both_tunnels(ipip, vxlan);
                 return;
@@ -486,8 +487,13 @@ impl<'n> Apply<'_, 'n> {
             (Some(true), ..) => "ipip",
             (_, Some(true), _) | (_, None, Some("vxlan")) => "vxlan",
             (Some(false), Some(false), _) | (_, _, Some("none")) => "none",
-            _ if default.is_some() && on(vxlan) != Some(false) => "vxlan",
             (_, Some(false), _) if default.is_some() => "none",
+            (_, None, _) if default.is_some() => {
+                let vxlan = Scalar::Text("vxlan".into());
+                self.builder
+                    .parameter_default(self.cluster, "calico.encapsulation", vxlan, span);
+                return;
+            }
             _ => return,
         };
         self.word("calico.encapsulation", value, span);
