@@ -3,7 +3,6 @@
 use crate::net::{Family, bounds};
 use crate::packet::{Bits, Cube, FieldSet, Fragment, PacketSet, Ranges};
 use crate::site::{Accepted, Site};
-use regex::Regex;
 
 /// The accepted entries that hold today, for one enforcement point.
 #[derive(Debug)]
@@ -21,11 +20,7 @@ impl<'a> AcceptedList<'a> {
         let mut entries = Vec::new();
         let mut expired = Vec::new();
         for (at, entry) in site.accepted.iter().enumerate() {
-            if !entry
-                .host
-                .as_deref()
-                .is_none_or(|pattern| selects(pattern, guards))
-            {
+            if !entry.host.as_ref().is_none_or(|host| host.matches(guards)) {
                 continue;
             }
             let over = today.zip(entry.expires.as_deref());
@@ -44,12 +39,6 @@ impl<'a> AcceptedList<'a> {
         let cubes = self.entries.iter().filter_map(|entry| cube(entry, family));
         PacketSet::from(cubes.collect::<Vec<_>>())
     }
-}
-
-/// A host's name, or a regular expression for the whole of it.
-fn selects(pattern: &str, name: &str) -> bool {
-    pattern == name
-        || Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(name))
 }
 
 fn cube(entry: &Accepted, family: Family) -> Option<Cube> {
