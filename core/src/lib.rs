@@ -4,8 +4,12 @@
 
 pub mod catalog;
 pub mod diagnostic;
+pub mod dialect;
+pub mod firewall;
+pub mod graph;
 pub mod net;
 
 pub mod packet;
 pub mod site;
 pub mod source;
+pub mod yaml;

@@ -160,7 +160,10 @@ impl Sources {
         let Some(source) = self.get(source) else {
             return Position { line: 1, column: 1 };
         };
-        let line = source.lines.partition_point(|&start| start <= offset).max(1);
+        let line = source
+            .lines
+            .partition_point(|&start| start <= offset)
+            .max(1);
         let start = source.lines.get(line - 1).copied().unwrap_or(0) as usize;
         let upto = source.text.get(start..offset as usize).unwrap_or("");
         Position {

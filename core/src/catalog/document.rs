@@ -46,7 +46,10 @@ pub struct Text {
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected `true`, `false`, a whole number or a word (quote anything else)"
+)]
 pub enum Scalar {
     /// `true` or `false`.
     Bool(bool),
@@ -58,7 +61,10 @@ pub enum Scalar {
 
 /// One value or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected one value or a list of values of the kind that belongs here"
+)]
 pub enum OneOrMany<T> {
     /// A single value.
     One(T),
@@ -170,11 +176,18 @@ pub enum Scope {
     ToGlobal,
     /// Destination in the global cluster, source in it too or outside all clusters.
     WithinGlobal,
+    /// Source in the global cluster, destination in it too or outside all clusters.
+    FromGlobal,
+    /// Source and destination are one host: nothing to open, but the port is taken.
+    SameHost,
 }
 
 /// A protocol by name or number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected `tcp`, `udp`, `sctp`, `icmp` or an IP protocol number up to 255"
+)]
 pub enum ProtocolSpec {
     /// An IP protocol number such as 4 for IP-in-IP.
     Number(u8),
@@ -184,7 +197,11 @@ pub enum ProtocolSpec {
 
 /// Destination ports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected a port, a range such as `30000-32767`, a list of them, `{parameter: ID}` or `{endpoint: PORT}`"
+)]
 pub enum PortSpec {
     /// One port.
     Number(u16),

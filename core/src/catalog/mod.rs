@@ -3,12 +3,23 @@
 //! A catalogue file (YAML) is read into [`Document`], checked, and joined with the catalogues it
 //! uses into one [`Catalog`], which the requirement graph resolves for a site.
 
+pub mod builtin;
+mod check;
+mod condition;
 mod document;
+mod effective;
+mod join;
+mod load;
+mod parameter;
+mod table;
 
 pub use document::{
     Citation, Condition, Correction, Document, Endpoint, Erratum, IcmpSpec, Mode, Need, NodeBind,
     OneOrMany, Parameter, PortSpec, ProtocolSpec, Requirement, Role, RoleKind, Scalar, Scope, Text,
 };
+pub use effective::{ServiceError, Services};
+pub use load::{document, schema};
+pub use table::{Row, csv};
 
 use std::collections::BTreeMap;
 

@@ -1,18 +1,22 @@
-//! The vendor-independent model of what a firewall does, and its symbolic evaluation.
+//! The vendor-independent model of what a firewall does, and its evaluation: symbolic over sets
+//! of packets ([`Program::walk`]), concrete for one packet ([`trace`]).
 //!
 //! A dialect lowers one or more exports of one system into a [`Firewall`]. Every analysis sees
 //! only this model.
 
-mod check;
+mod circular;
 mod model;
 mod program;
 mod trace;
 mod walk;
 
-pub use check::dangling_jumps;
+#[cfg(test)]
+mod tests;
+
+pub use circular::circular_jumps;
 pub use model::{
     Action, Base, Chain, ChainId, Firewall, Hook, Policy, RejectWith, Rule, RuleId, Rules, Unknown,
 };
 pub use program::Program;
-pub use trace::{Passage, Step, Traced, Verdict};
-pub use walk::{End, Outcome, Probe};
+pub use trace::{Dependency, Step, Traced, Verdict, trace};
+pub use walk::{Decider, End, Outcome};

@@ -50,8 +50,16 @@ pub struct Literals(SmallVec<[(u32, bool); 2]>);
 macro_rules! for_fields {
     ($with:ident) => {
         $with!(
-            destination_port, source, destination, protocol, source_port, state, flags,
-            in_interface, out_interface, fragment
+            destination_port,
+            source,
+            destination,
+            protocol,
+            source_port,
+            state,
+            flags,
+            in_interface,
+            out_interface,
+            fragment
         )
     };
 }
@@ -96,16 +104,20 @@ impl Literals {
     /// The cubes' worth of this assumption in which the other does not hold: disjoint parts.
     fn minus(&self, other: &Self) -> impl Iterator<Item = Self> {
         let mut rest = self.clone();
-        other.clone().0.into_iter().filter_map(move |(predicate, holds)| {
-            if rest.has((predicate, holds)) {
-                return None;
-            }
-            let part = rest.and(&Self::single(predicate, !holds));
-            if let Some(kept) = rest.and(&Self::single(predicate, holds)) {
-                rest = kept;
-            }
-            part
-        })
+        other
+            .clone()
+            .0
+            .into_iter()
+            .filter_map(move |(predicate, holds)| {
+                if rest.has((predicate, holds)) {
+                    return None;
+                }
+                let part = rest.and(&Self::single(predicate, !holds));
+                if let Some(kept) = rest.and(&Self::single(predicate, holds)) {
+                    rest = kept;
+                }
+                part
+            })
     }
 }
 
@@ -177,7 +189,9 @@ impl Cube {
     /// Narrows to these conntrack states.
     #[must_use]
     pub fn with_states(mut self, states: &[CtState]) -> Self {
-        let bits = states.iter().fold(0, |bits, &state| bits | 1 << state as u8);
+        let bits = states
+            .iter()
+            .fold(0, |bits, &state| bits | 1 << state as u8);
         self.state = self.state.and(&Bits(bits));
         self
     }
@@ -252,7 +266,10 @@ impl Cube {
         }
         for_fields!(within)
             && self.mark.within(other.mark)
-            && other.unknown.iter().all(|literal| self.unknown.has(literal))
+            && other
+                .unknown
+                .iter()
+                .all(|literal| self.unknown.has(literal))
     }
 
     /// Adds the packets that are not in the other to `out`, as disjoint cubes.
@@ -279,13 +296,19 @@ impl Cube {
         }
         for_fields!(split);
         for mark in rest.mark.minus(other.mark) {
-            push(Self { mark, ..rest.clone() });
+            push(Self {
+                mark,
+                ..rest.clone()
+            });
         }
         if let Some(mark) = rest.mark.and(other.mark) {
             rest.mark = mark;
         }
         for unknown in rest.unknown.minus(&other.unknown) {
-            push(Self { unknown, ..rest.clone() });
+            push(Self {
+                unknown,
+                ..rest.clone()
+            });
         }
     }
 
@@ -303,7 +326,10 @@ impl Cube {
             && self.in_interface.contains(packet.in_interface.0)
             && self.out_interface.contains(packet.out_interface.0)
             && self.mark.contains(packet.mark)
-            && self.unknown.iter().all(|(predicate, truth)| holds(predicate) == truth)
+            && self
+                .unknown
+                .iter()
+                .all(|(predicate, truth)| holds(predicate) == truth)
     }
 
     /// The two cubes as one, when they differ in no more than one field.
@@ -420,5 +446,9 @@ fn pick_address(addresses: &Ranges<u128>, family: Family) -> Option<u128> {
         return Some(address);
     }
     let (lo, hi) = addresses.intervals().first().copied()?;
-    Some(if lo < hi && lo & 0xff == 0 { lo + 1 } else { lo })
+    Some(if lo < hi && lo & 0xff == 0 {
+        lo + 1
+    } else {
+        lo
+    })
 }

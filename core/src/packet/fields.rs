@@ -122,14 +122,16 @@ impl MarkBits {
     /// only the other fixes. Both must meet.
     pub fn minus(self, other: Self) -> impl Iterator<Item = Self> {
         let free = other.care & !self.care;
-        (0..u32::BITS).filter(move |bit| free >> bit & 1 == 1).map(move |bit| {
-            // Bits below this one agree with the other, this one differs.
-            let below = free & ((1u32 << bit) - 1);
-            Self {
-                care: self.care | below | 1 << bit,
-                value: self.value | other.value & below | !other.value & 1 << bit,
-            }
-        })
+        (0..u32::BITS)
+            .filter(move |bit| free >> bit & 1 == 1)
+            .map(move |bit| {
+                // Bits below this one agree with the other, this one differs.
+                let below = free & ((1u32 << bit) - 1);
+                Self {
+                    care: self.care | below | 1 << bit,
+                    value: self.value | other.value & below | !other.value & 1 << bit,
+                }
+            })
     }
 
     /// Whether all of its marks are in the other.

@@ -42,9 +42,8 @@ impl IfName {
         let ends = names.intervals().iter().flat_map(|&(lo, hi)| {
             let low = Self(lo);
             // `lo` may be just behind a name: then a longer name with the same beginning is.
-            let longer = (1..=LONGEST).flat_map(move |keep| {
-                [b'0', b'a', b'z'].map(|byte| low.truncated(keep, byte))
-            });
+            let longer = (1..=LONGEST)
+                .flat_map(move |keep| [b'0', b'a', b'z'].map(|byte| low.truncated(keep, byte)));
             [low, Self(hi)].into_iter().chain(longer)
         });
         familiar
@@ -114,10 +113,18 @@ mod tests {
     #[test]
     fn a_picked_name_is_readable_and_in_the_set() {
         let name = |n| Ranges::single(IfName::new(n).map_or(0, |n| n.0));
-        let not_common = FAMILIAR.iter().fold(Ranges::full(), |set, n| set.subtract(&name(n)));
+        let not_common = FAMILIAR
+            .iter()
+            .fold(Ranges::full(), |set, n| set.subtract(&name(n)));
         let picked = IfName::pick(&not_common.subtract(&name("")));
-        assert!(picked.is_some_and(|n| !n.to_string().is_empty()), "{picked:?}");
-        assert_eq!(IfName::pick(&name("lo")).map(|n| n.to_string()), Some("lo".into()));
+        assert!(
+            picked.is_some_and(|n| !n.to_string().is_empty()),
+            "{picked:?}"
+        );
+        assert_eq!(
+            IfName::pick(&name("lo")).map(|n| n.to_string()),
+            Some("lo".into())
+        );
         assert_eq!(IfName::pick(&Ranges::empty()), None);
     }
 }

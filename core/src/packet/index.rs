@@ -72,9 +72,10 @@ impl Hull {
     /// hulls of one list. Six dimensions: the four wide ones, then the two of ports.
     fn extent(&self, dimension: usize) -> (u32, u128) {
         let (lo, hi) = match dimension {
-            4 | 5 => self.ports.get(dimension - 4).map_or((0, 0), |&(lo, hi)| {
-                (u128::from(lo), u128::from(hi))
-            }),
+            4 | 5 => self
+                .ports
+                .get(dimension - 4)
+                .map_or((0, 0), |&(lo, hi)| (u128::from(lo), u128::from(hi))),
             _ => self.wide.get(dimension).copied().unwrap_or((0, 0)),
         };
         let width = hi.saturating_sub(lo);
@@ -160,14 +161,19 @@ impl Index {
 fn split(hulls: &[Hull], order: &mut [u32]) -> usize {
     let hull = |i: &u32| hulls.get(*i as usize);
     let extents = |dimension: usize, order: &[u32]| {
-        let mut keys: Vec<(u32, u128)> =
-            order.iter().filter_map(hull).map(|h| h.extent(dimension)).collect();
+        let mut keys: Vec<(u32, u128)> = order
+            .iter()
+            .filter_map(hull)
+            .map(|h| h.extent(dimension))
+            .collect();
         keys.sort_unstable();
         keys.dedup();
         keys.len()
     };
     // The dimension with the most different hulls separates best.
-    let best = (0..6).max_by_key(|&d| (extents(d, order), 6 - d)).unwrap_or(0);
+    let best = (0..6)
+        .max_by_key(|&d| (extents(d, order), 6 - d))
+        .unwrap_or(0);
     let key = |i: &u32| hull(i).map_or((0, 0), |h| h.extent(best));
     let widths: Vec<u32> = order.iter().map(|i| key(i).0).collect();
     let widest = widths.iter().copied().max().unwrap_or(0);

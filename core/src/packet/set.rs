@@ -125,6 +125,13 @@ impl PacketSet {
         self.cubes.iter().any(|cube| cube.contains(packet, &holds))
     }
 
+    /// The packets for which some truth of the unknown predicates puts them in.
+    #[must_use]
+    pub fn without_assumptions(&self) -> Self {
+        let cubes = self.cubes.iter().cloned();
+        Self::from(cubes.map(Cube::without_assumptions).collect::<Vec<_>>())
+    }
+
     /// A packet out of it; none when it is empty.
     #[must_use]
     pub fn witness(&self, family: Family) -> Option<Packet> {

@@ -58,7 +58,9 @@ pub fn ports(set: &Ranges<u16>) -> String {
     if set.is_full() {
         return "any".into();
     }
-    list(set.intervals(), |&(lo, hi)| PortRange { lo, hi }.to_string())
+    list(set.intervals(), |&(lo, hi)| {
+        PortRange { lo, hi }.to_string()
+    })
 }
 
 fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
@@ -77,7 +79,11 @@ pub fn flags(flags: u8) -> String {
         .filter(|(_, bit)| flags & bit != 0)
         .map(|(letter, _)| letter)
         .collect();
-    if letters.is_empty() { "none".into() } else { letters }
+    if letters.is_empty() {
+        "none".into()
+    } else {
+        letters
+    }
 }
 
 fn protocols(set: ByteSet) -> String {
@@ -91,11 +97,14 @@ fn protocols(set: ByteSet) -> String {
         ("", set)
     };
     let names: Vec<_> = numbers.iter().map(Protocol).collect();
-    format!("{count}{}", list(&names, |p| match p.0 {
-        94 => "94 (ipip)".into(),
-        4 => "4 (ipencap)".into(),
-        _ => p.to_string(),
-    }))
+    format!(
+        "{count}{}",
+        list(&names, |p| match p.0 {
+            94 => "94 (ipip)".into(),
+            4 => "4 (ipencap)".into(),
+            _ => p.to_string(),
+        })
+    )
 }
 
 /// `tcp 10.0.0.5:40000 > 10.0.0.9:6443 in=eth0 state=NEW flags=S`: what `portwright trace` takes.
@@ -129,7 +138,11 @@ impl fmt::Display for Packet {
             write!(f, "{protocol} {source} > {destination}")?;
         }
         if self.protocol.is_icmp() {
-            write!(f, " type={} code={}", self.source_port, self.destination_port)?;
+            write!(
+                f,
+                " type={} code={}",
+                self.source_port, self.destination_port
+            )?;
         }
         write!(f, " state={}", self.state.name().to_lowercase())?;
         if self.state.is_reply() {

@@ -1,0 +1,83 @@
+//! Rules made ready for evaluation: every chain's matches behind an index.
+
+use super::circular::circular_jumps;
+use super::model::{Action, ChainId, Hook, RuleId, Rules};
+use crate::net::Family;
+use crate::packet::{Cube, Index};
+use rustc_hash::FxHashSet;
+
+/// The rules of one family, indexed. Build it once, ask it often.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// The rules that it is made from.
+    pub rules: &'a Rules,
+    /// Their family.
+    pub family: Family,
+    chains: Vec<Prepared<'a>>,
+    circular: FxHashSet<RuleId>,
+}
+
+/// One chain: its matches in the order of its rules, and the index over them.
+#[derive(Debug)]
+struct Prepared<'a> {
+    entries: Vec<Entry<'a>>,
+    index: Index,
+}
+
+/// One cube of one rule's match.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) rule: u32,
+    pub(super) cube: &'a Cube,
+}
+
+impl<'a> Program<'a> {
+    /// Prepares the rules of a family.
+    #[must_use]
+    pub fn new(rules: &'a Rules, family: Family) -> Self {
+        let chains = rules.chains.iter().map(|chain| {
+            let entries: Vec<Entry<'a>> = (0..)
+                .zip(&chain.rules)
+                .flat_map(|(rule, r)| r.matches.iter().map(move |cube| Entry { rule, cube }))
+                .collect();
+            let index = Index::new(entries.iter().map(|entry| entry.cube));
+            Prepared { entries, index }
+        });
+        Self {
+            rules,
+            family,
+            chains: chains.collect(),
+            circular: circular_jumps(rules).into_iter().collect(),
+        }
+    }
+
+    /// The base chains that a packet passes when the host is asked about this hook.
+    #[must_use]
+    pub fn bases(&self, hook: Hook) -> Vec<ChainId> {
+        self.rules.bases(hook.way())
+    }
+
+    /// What a rule does; jumps on a circle have an unknown effect.
+    pub(super) fn action(&self, id: RuleId) -> Option<&'a Action> {
+        let rule = self.rules.rule(id)?;
+        if !self.circular.is_empty() && self.circular.contains(&id) {
+            return None;
+        }
+        Some(&rule.action)
+    }
+
+    /// Positions of the entries of a chain that may overlap a cube, in the order of the rules.
+    pub(super) fn candidates(&self, chain: ChainId, cube: &Cube) -> Vec<u32> {
+        let mut found = Vec::new();
+        if let Some(prepared) = self.chains.get(chain.0 as usize) {
+            prepared.index.overlapping(cube, &mut found);
+        }
+        found
+    }
+
+    /// An entry of a chain.
+    pub(super) fn entry(&self, chain: ChainId, at: u32) -> Option<Entry<'a>> {
+        let prepared = self.chains.get(chain.0 as usize)?;
+        prepared.entries.get(at as usize).copied()
+    }
+}
