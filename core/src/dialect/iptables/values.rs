@@ -160,7 +160,7 @@ pub(super) fn port_list(text: &str) -> Result<Ranges<u16>, String> {
 }
 
 /// Reads a number in decimal, `0x` hexadecimal or `0` octal, as C does.
-pub(super) fn integer(text: &str) -> Option<u32> {
+pub(in crate::dialect) fn integer(text: &str) -> Option<u32> {
     if let Some(hex) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         return u32::from_str_radix(hex, 16).ok();
     }
