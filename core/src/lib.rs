@@ -6,6 +6,7 @@ pub mod analysis;
 pub mod catalog;
 pub mod diagnostic;
 pub mod dialect;
+pub mod emit;
 pub mod engine;
 pub mod firewall;
 pub mod graph;

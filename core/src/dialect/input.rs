@@ -20,7 +20,11 @@ pub(super) fn recognise(
         notes.push(
             Diagnostic::new(
                 &input::LIMIT,
-                format!("`{}` has {} bytes; at most {MOST_BYTES} are read", source.name(), text.len()),
+                format!(
+                    "`{}` has {} bytes; at most {MOST_BYTES} are read",
+                    source.name(),
+                    text.len()
+                ),
             )
             .at(Span::new(id, 0, 0)),
         );
@@ -49,13 +53,19 @@ pub(super) fn recognise(
         return dialect;
     }
     if best.is_none() {
-        notes.push(unknown(id, format!("no known format recognises `{}`", source.name())));
+        notes.push(unknown(
+            id,
+            format!("no known format recognises `{}`", source.name()),
+        ));
     }
     best
 }
 
 fn unknown(id: SourceId, message: String) -> Diagnostic {
-    let known: Vec<String> = DIALECTS.iter().map(|d| format!("`{}` ({})", d.id, d.title)).collect();
+    let known: Vec<String> = DIALECTS
+        .iter()
+        .map(|d| format!("`{}` ({})", d.id, d.title))
+        .collect();
     Diagnostic::new(&input::UNKNOWN_FORMAT, message)
         .at(Span::new(id, 0, 0))
         .help(format!("formats known: {}", known.join(", ")))

@@ -4,20 +4,19 @@
 //! spanned tree of its own shape, and lowers that tree into the [`Firewall`] model. Parsing never
 //! fails as a whole: what is not understood makes the answers that depend on it *unknown*.
 
+mod facts;
 mod input;
-pub mod iptables;
 mod ipset;
+pub mod iptables;
 mod lines;
 mod notes;
 
+pub use facts::HostFacts;
 pub(in crate::dialect) use notes::Notes;
 
-use crate::firewall::Firewall;
-use crate::net::Prefix;
-use crate::source::{SourceId, Sources};
 use crate::diagnostic::Diagnostic;
-use std::collections::BTreeSet;
-use std::net::IpAddr;
+use crate::firewall::Firewall;
+use crate::source::{SourceId, Sources};
 
 /// One export format.
 pub struct Dialect {
@@ -62,23 +61,6 @@ pub static DIALECTS: &[Dialect] = &[
     },
 ];
 
-/// What is known of the host that the exports were taken from.
-#[derive(Debug, Clone, Default)]
-pub struct HostFacts {
-    /// Its own addresses. Incomplete unless `addresses_complete`.
-    pub addresses: BTreeSet<IpAddr>,
-    /// Networks that its local routing table makes its own beside the addresses (`ip route add
-    /// local …`).
-    pub local_networks: Vec<Prefix>,
-    /// Directed broadcast addresses of its networks.
-    pub broadcasts: BTreeSet<IpAddr>,
-    /// Whether the lists above hold all there are (from `ip -j addr` and `ip -j route show table
-    /// all`), or only what the site says.
-    pub addresses_complete: bool,
-    /// Addresses that are certainly not its own: those of the site's other hosts.
-    pub elsewhere: BTreeSet<IpAddr>,
-}
-
 /// Exports read and lowered.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -113,13 +95,20 @@ pub fn load(
             read(sources, *id, &mut sets, &mut notes);
         }
     }
-    let context = Context { sources, host, sets: &sets };
+    let context = Context {
+        sources,
+        host,
+        sets: &sets,
+    };
     for dialect in DIALECTS {
         let Reader::Rules(read) = dialect.reader else {
             continue;
         };
-        let texts: Vec<SourceId> =
-            found.iter().filter(|(d, _)| d.id == dialect.id).map(|&(_, id)| id).collect();
+        let texts: Vec<SourceId> = found
+            .iter()
+            .filter(|(d, _)| d.id == dialect.id)
+            .map(|&(_, id)| id)
+            .collect();
         if !texts.is_empty() {
             read(&context, &texts, &mut loaded.firewall, &mut notes);
         }

@@ -28,7 +28,10 @@ impl Notes {
             self.kept.push(
                 Diagnostic::new(
                     &input::LIMIT,
-                    format!("{} more diagnostics of these exports are not shown", self.dropped),
+                    format!(
+                        "{} more diagnostics of these exports are not shown",
+                        self.dropped
+                    ),
                 )
                 .help("correct the first ones and run again"),
             );
