@@ -5,6 +5,8 @@
     reason = "tests read fixtures and may rewrite them"
 )]
 
+#[path = "site/bad.rs"]
+mod bad;
 #[path = "site/dump.rs"]
 mod dump;
 #[path = "site/hostile.rs"]

@@ -578,8 +578,9 @@ impl<'b, 'i> Lower<'b, 'i> {
 
     fn no_address(&mut self, machine: &Machine<'_>) {
         let name = &machine.name;
-        let message =
-            format!("host `{name}` has no address: its name is none, and `ip` is missing");
+        let message = format!(
+            "host `{name}` has no address: neither `ip`, `ansible_host` nor its name is one"
+        );
         let diagnostic = Diagnostic::new(&requirement::NO_ADDRESS, message).at(machine.span);
         self.builder
             .report(diagnostic.help("add `ip` or `ansible_host`; names are not resolved"));
