@@ -11,6 +11,8 @@ mod bad;
 mod dump;
 #[path = "site/hostile.rs"]
 mod hostile;
+#[path = "site/large.rs"]
+mod large;
 #[path = "site/secrets.rs"]
 mod secrets;
 

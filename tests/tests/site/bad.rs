@@ -116,6 +116,7 @@ const CASES: &[Case] = &[
             "PW003 7:1 expected `variable=value`",
             "PW003 8:1 this section header is not complete; its lines are ignored",
             "PW003 2:34 `ansible_port` of host `n1` is `99999`, which is not a port",
+            "PW006 1:1 the network plugin of cluster `in` is not known, so its ports are not checked",
         ],
     ),
     (
@@ -126,12 +127,16 @@ const CASES: &[Case] = &[
             "PW003 4:46 host `n2` must have a mapping of variables, found a single value",
             "PW111 4:34 `ip` of host `n1` is `node1`, which is not an address",
             "PW111 4:42 host `n2` has no address: neither `ip`, `ansible_host` nor its name is one",
+            "PW006 1:1 the network plugin of cluster `in` is not known, so its ports are not checked",
         ],
     ),
     (
         "group cycle",
         "[a:children]\nb\n[b:children]\na\n[kube_node]\nn1 ip=10.0.0.1\n",
-        &["PW003 - group `a` contains itself through its children"],
+        &[
+            "PW003 - group `a` contains itself through its children",
+            "PW006 1:1 the network plugin of cluster `in` is not known, so its ports are not checked",
+        ],
     ),
     (
         "CSV",
@@ -153,7 +158,10 @@ const CASES: &[Case] = &[
     (
         "error inside embedded YAML",
         "kind: ConfigMap\nmetadata: {name: a}\ndata:\n  hosts.yml: |\n    kube_node:\n      hosts:\n        n1: {ip: 10.0.0.1}\n        n2: {ip: 10.0.0.2\n",
-        &["PW003 8:13 not valid YAML here: unclosed bracket `{`"],
+        &[
+            "PW003 8:13 not valid YAML here: unclosed bracket `{`",
+            "PW006 2:18 the network plugin of cluster `a` is not known, so its ports are not checked",
+        ],
     ),
 ];
 

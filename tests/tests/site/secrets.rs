@@ -5,6 +5,9 @@ use super::{cases, dump, inputs, read_texts};
 /// Every word that stands for a secret in the fixtures and below.
 const CANARY: &str = "c4n4ry";
 
+/// Only lines with this are worth a look: a secret beside a key whose name says so.
+const SNIPPET: &str = "pass";
+
 /// Texts with a secret wherever a format can hold one, and in places where something is wrong.
 const TEXTS: &[&str] = &[
     "spec:\n  masterNodes:\n  - {nodeName: a, ip: bad, ansibleUser: c4n4ry, ansiblePass: c4n4ry}\n  externalMiddlewares:\n    database: {kpanda: [{dataSourceName: 'u:c4n4ry@tcp(h:x)/db'}, {dataSourceName: 'root:c4n4ry@tcp(db:3306)/x'}]}\n    kafka: {brokers: ['c4n4ry@@h:h']}\n  imagesAndCharts: {type: external, externalImageRepo: 'https://u:c4n4ry@r', externalImageRepoPassword: c4n4ry}\n",
@@ -25,6 +28,15 @@ fn assert_no_secret(texts: &[(&str, &str)]) {
     assert!(!dumped.contains(CANARY), "{dumped}");
     let debugged = format!("{read:?} {sources:?}");
     assert!(!debugged.contains(CANARY), "{debugged}");
+    // What a renderer shows of the lines that a diagnostic points at.
+    for label in read.diagnostics.iter().flat_map(|d| &d.labels) {
+        let line = sources.position(label.span).line;
+        let line = sources.get(label.span.source).expect("source").line(line);
+        if line.contains(SNIPPET) {
+            let shown = portwright::site::redact(line);
+            assert!(!shown.contains(CANARY), "{shown}");
+        }
+    }
 }
 
 #[test]
