@@ -62,6 +62,11 @@ pub fn redact(line: &str) -> Cow<'_, str> {
     if holds_credentials(rest) {
         shown.push_str(HIDDEN);
         changed = true;
+    } else if let Some(at) = after_secret_word(rest) {
+        shown.push_str(rest.get(..at).unwrap_or(""));
+        shown.push(' ');
+        shown.push_str(HIDDEN);
+        changed = true;
     } else {
         shown.push_str(rest);
     }
@@ -96,6 +101,20 @@ fn value_end(value: &str, word: bool, flow: bool) -> usize {
         (false, false) => false,
     };
     value.find(ends).unwrap_or(value.len())
+}
+
+/// Where a word that sounds secret ends, when more follows it: somebody forgot the separator.
+fn after_secret_word(text: &str) -> Option<usize> {
+    let mut at = 0;
+    for word in text.split_inclusive(char::is_whitespace) {
+        let end = at + word.trim_end().len();
+        at += word.len();
+        let more = text.get(at..).is_some_and(|rest| !rest.trim().is_empty());
+        if more && is_secret_key(word.trim_end()) {
+            return Some(end);
+        }
+    }
+    None
 }
 
 /// Words after a secret that are no assignment: the rest of a password with forgotten quotes.

@@ -14,7 +14,7 @@ const TEXTS: &[&str] = &[
     "all:\n  hosts:\n    n1: {ip: 1.2.3.400, ansible_password: c4n4ry, ansible_become_password: !vault \"c4n4ry\"}\n    n2: c4n4ry\n",
     "all:\n  vars:\n    ip: !vault |\n      $ANSIBLE_VAULT;1.1;AES256\n      c4n4ry\n  hosts: {n1: }\n",
     "[all]\nn1 ansible_host=10.0.0.1 ansible_password=c4n4ry\nn2 ansible_password='c4n4ry c4n4ry' c4n4ry\n[all:vars]\nansible_ssh_pass c4n4ry\nansible_ssh_pas=c4n4ry\n[kube_node:vars\nansible_password=c4n4ry\n",
-    "{\"_meta\": {\"hostvars\": {\"n1\": {\"ansible_password\": \"c4n4ry\", \"ip\": 7}}}, \"all\": {\"hosts\": [[\"c4n4ry\"]]}}",
+    "{\"_meta\": {\"hostvars\": {\"n1\": {\"ansible_password\": \"c4n4ry\", \"ip\": 7}}},\n\"all\": {\"hosts\": [[\"c4n4ry\"]]}}",
     "name,address,password\nn1,10.0.0.1,c4n4ry\nn2,10.0.0.2,c4n4ry,c4n4ry\n",
     "portwright: site/v1\nhosts:\n- {name: a, address: 10.0.0.1, password: c4n4ry}\n- {name: b, address: 10.0.0.2, roles: {x: c4n4ry}}\n",
     "portwright: site/v1\npassword: c4n4ry\nhosts: c4n4ry\n",
