@@ -5,10 +5,14 @@
     reason = "tests read fixtures and may rewrite them"
 )]
 
+#[path = "site/bad.rs"]
+mod bad;
 #[path = "site/dump.rs"]
 mod dump;
 #[path = "site/hostile.rs"]
 mod hostile;
+#[path = "site/large.rs"]
+mod large;
 #[path = "site/secrets.rs"]
 mod secrets;
 

@@ -1,6 +1,7 @@
 //! Ansible inventories in INI form.
 
-use super::ansible::{self, Inventory, Var};
+use super::ansible;
+use super::inventory::{Inventory, Var};
 use super::merge::Builder;
 use super::read::Input;
 use super::tree::{Node, Scalar, Style, Value};

@@ -1,7 +1,8 @@
 //! The JSON of `ansible-inventory --list`.
 
-use super::ansible::{self, Inventory};
+use super::ansible;
 use super::ansible_yaml::variable;
+use super::inventory::Inventory;
 use super::merge::{self, Builder};
 use super::read::Input;
 use super::tree::{Node, Value};

@@ -1,6 +1,7 @@
 //! Ansible inventories in YAML form.
 
-use super::ansible::{self, Inventory, Var};
+use super::ansible;
+use super::inventory::{Inventory, Var};
 use super::merge::{self, Builder};
 use super::read::Input;
 use super::tree::{Entry, Node, Value};

@@ -229,7 +229,7 @@ impl<'n> Reader<'_, 'n> {
                     match address::address(part) {
                         Some(address) => addresses.push(address),
                         None => {
-                            self.no_address(name, part.trim(), ip.map_or(node.span, |n| n.span))
+                            self.no_address(name, part.trim(), ip.map_or(node.span, |n| n.span));
                         }
                     }
                 }

@@ -21,7 +21,10 @@ use super::spanned::{Lenient, Spanned};
 use crate::catalog::{Mode, OneOrMany, ProtocolSpec, Scalar};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A site file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -208,13 +211,42 @@ pub struct RoleSelector {
 }
 
 /// Hosts by name, or by a regular expression that is searched in the name.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "expected a host name or `{regex: EXPRESSION}`")]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
 pub enum Selector {
     /// One host's name.
     Name(String),
     /// Every host whose name the expression matches somewhere; `^` and `$` anchor it.
     Regex(Expression),
+}
+
+impl<'de> Deserialize<'de> for Selector {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SelectorVisitor)
+    }
+}
+
+struct SelectorVisitor;
+
+impl<'de> Visitor<'de> for SelectorVisitor {
+    type Value = Selector;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a host name or `{regex: EXPRESSION}`")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Selector, E> {
+        Ok(Selector::Name(name.to_owned()))
+    }
+
+    /// Hosts may be named `7`.
+    fn visit_i64<E>(self, name: i64) -> Result<Selector, E> {
+        Ok(Selector::Name(name.to_string()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Selector, A::Error> {
+        Expression::deserialize(MapAccessDeserializer::new(map)).map(Selector::Regex)
+    }
 }
 
 /// A regular expression.

@@ -1,8 +1,9 @@
 //! Kubean: ConfigMaps that hold an Ansible inventory and Kubespray variables, and the `Cluster`
 //! that refers to them.
 
-use super::ansible::{self, Inventory};
+use super::ansible;
 use super::ansible_yaml;
+use super::inventory::Inventory;
 use super::merge::Builder;
 use super::read::Input;
 use super::tree::{self, Node, Tree};

@@ -22,6 +22,8 @@ pub(crate) struct Builder {
     pub pending: super::select::Pending,
     /// Said only when no file names a bootstrap node after all.
     pub no_bootstrap: Vec<Diagnostic>,
+    /// Clusters whose inventory says nothing about the network plugin.
+    pub no_plugin: Vec<usize>,
     /// Hosts that selectors have selected so far.
     pub selected: usize,
     /// Cluster, parameter and value where nothing else is said.
@@ -160,7 +162,7 @@ impl Builder {
         if let Some(&index) = self.hosts.get(&host.name) {
             match self.join(index, host) {
                 Ok(()) => return Some(index),
-                Err(renamed) => host = renamed,
+                Err(renamed) => host = *renamed,
             }
         }
         if self.site.hosts.len() >= MAX_HOSTS {
@@ -206,9 +208,9 @@ impl Builder {
 
     /// Joins a host with the one of the same name. Gives it back under another name when it is
     /// another machine in another cluster.
-    fn join(&mut self, index: usize, mut host: Host) -> Result<(), Host> {
+    fn join(&mut self, index: usize, mut host: Host) -> Result<(), Box<Host>> {
         let Some(known) = self.site.hosts.get(index) else {
-            return Err(host);
+            return Err(Box::new(host));
         };
         let same_file = known.span.source == host.span.source;
         let disjoint = !known.addresses.is_empty()
@@ -223,7 +225,7 @@ impl Builder {
             let qualified = format!("{}/{}", cluster.map_or("", |c| &c.name), host.name);
             if !self.hosts.contains_key(&qualified) {
                 host.name = qualified;
-                return Err(host);
+                return Err(Box::new(host));
             }
         }
         if disjoint {
@@ -398,6 +400,7 @@ impl Builder {
                 cluster.parameters.entry(id).or_insert(setting);
             }
         }
+        self.unknown_plugins();
         for diagnostic in super::parties::finish(&mut self.site.parties) {
             self.report(diagnostic);
         }
@@ -424,6 +427,27 @@ impl Builder {
                 .push(Diagnostic::new(&input::LIMIT, message));
         }
         (self.site, self.diagnostics)
+    }
+
+    /// Without a network plugin, its ports would silently not be required.
+    fn unknown_plugins(&mut self) {
+        for index in std::mem::take(&mut self.no_plugin) {
+            let Some(cluster) = self.site.clusters.get(index) else {
+                continue;
+            };
+            if cluster.parameters.contains_key("cni") {
+                continue;
+            }
+            let message = format!(
+                "the network plugin of cluster `{}` is not known, so its ports are not checked",
+                cluster.name
+            );
+            let help = "give the group variables as well, or set the parameter `cni`";
+            let diagnostic = Diagnostic::new(&input::NOT_MODELLED, message)
+                .severity(Severity::Warning)
+                .at(cluster.span);
+            self.report(diagnostic.help(help));
+        }
     }
 
     /// The only cluster is global; beside a global one, the others are workers.

@@ -14,13 +14,16 @@ mod document;
 mod embedded;
 mod endpoint;
 mod group_vars;
+mod inventory;
 mod json;
+mod known_variables;
 mod kubean;
 mod kubectl;
 mod merge;
 mod parties;
 mod portwright;
 mod read;
+mod secret;
 mod select;
 mod spanned;
 mod tree;
@@ -29,6 +32,7 @@ mod variables;
 
 pub use document::schema;
 pub use read::{FORMATS, Format, Read, read};
+pub use secret::redact;
 pub use select::Selector;
 
 use crate::catalog::{Mode, Scalar};

@@ -123,7 +123,7 @@ impl Reader<'_> {
 
     fn zone(&mut self, zone: Spanned<document::Zone>) {
         let span = zone.span(self.source);
-        let prefixes = self.prefixes(zone.value.prefixes);
+        let prefixes = self.prefixes(zone.value.prefixes.as_ref());
         let name = zone.value.name;
         if let Some(known) = self.builder.zone_index(&name) {
             let first = self.builder.site.zones.get(known).map_or(span, |z| z.span);
@@ -163,7 +163,7 @@ impl Reader<'_> {
             (cluster.service_networks, false),
         ] {
             let span = networks.as_ref().map_or(name_span, |n| n.span(self.source));
-            for prefix in self.prefixes(networks) {
+            for prefix in self.prefixes(networks.as_ref()) {
                 self.builder.network(index, pods, prefix, span);
             }
         }
@@ -278,9 +278,9 @@ impl Reader<'_> {
         found
     }
 
-    fn prefixes(&mut self, list: Option<Spanned<OneOrMany<String>>>) -> Vec<Prefix> {
+    fn prefixes(&mut self, list: Option<&Spanned<OneOrMany<String>>>) -> Vec<Prefix> {
         let mut found = Vec::new();
-        for (text, span) in texts(None, list.as_ref(), self.source) {
+        for (text, span) in texts(None, list, self.source) {
             match address::prefix(text) {
                 Some(prefix) => found.push(prefix),
                 None => {
@@ -354,7 +354,7 @@ impl Reader<'_> {
     fn external(&mut self, party: Spanned<document::External>) {
         let span = party.span(self.source);
         let party = party.value;
-        let prefixes = self.prefixes(party.addresses);
+        let prefixes = self.prefixes(party.addresses.as_ref());
         let ports = self.ports(party.ports);
         let cluster = self.cluster_named(party.cluster.as_ref());
         self.builder.party(Party {
@@ -414,8 +414,8 @@ impl Reader<'_> {
         let errors = self.builder.errors;
         let host_span = accepted.host.as_ref().map(|h| h.span(self.source));
         let host = accepted.host.and_then(|host| self.selector(host));
-        let from = self.prefixes(accepted.from);
-        let to = self.prefixes(accepted.to);
+        let from = self.prefixes(accepted.from.as_ref());
+        let to = self.prefixes(accepted.to.as_ref());
         let ports = self.ports(accepted.ports);
         let protocol = self.protocol(accepted.protocol);
         let expires = self.date(accepted.expires);

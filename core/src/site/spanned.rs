@@ -322,6 +322,11 @@ impl<'de> de::Deserializer<'de> for Reader<'de, '_> {
                 sink: self.1,
             });
         }
+        // serde would take a list for a struct's fields in their order.
+        if let Value::Sequence(_) = self.0.value {
+            let problem: Problem = de::Error::custom("expected a mapping, found a list");
+            return Err(problem.at(self.0.span));
+        }
         self.deserialize_any(visitor)
     }
 

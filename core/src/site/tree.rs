@@ -275,13 +275,8 @@ impl<'a> Build<'a> {
     fn scan_error(&self, text: &str, error: &granit_parser::ScanError) -> Box<Diagnostic> {
         let at = error.marker().byte_offset().unwrap_or(0).min(text.len());
         let span = Span::new(self.source, at, at);
-        // The parser's own message may quote the input, so only its fixed part is kept.
-        let info = error.info();
-        let what = info
-            .split(['`', '\'', '"', ':'])
-            .next()
-            .unwrap_or("")
-            .trim();
+        // The parser quotes single characters at most, never a value.
+        let what = error.info().replace('\'', "`");
         Box::new(
             Diagnostic::new(&input::SYNTAX, format!("not valid YAML here: {what}"))
                 .at(span)
@@ -314,7 +309,9 @@ impl<'a> Build<'a> {
             Event::Alias(id) => self.alias(id, span),
             Event::UnresolvedAlias(_) => {
                 self.tree.diagnostics.push(
-                    Diagnostic::new(&input::SYNTAX, "this alias has no anchor before it").at(span),
+                    Diagnostic::new(&input::SYNTAX, "this alias has no anchor before it")
+                        .at(span)
+                        .help("define it with `&` before, or put the text into quotes"),
                 );
                 self.place(Done {
                     node: Node {
