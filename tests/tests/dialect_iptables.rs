@@ -4,7 +4,7 @@
     reason = "tests read fixtures from the file system"
 )]
 
-use portwright::dialect::{HostFacts, Loaded, load};
+use portwright::dialect::{DIALECTS, HostFacts, Loaded, load};
 use portwright::firewall::{Action, Decider, Firewall, Hook, Step, Traced, Verdict, trace};
 use portwright::net::{Family, Protocol, number};
 use portwright::packet::{CtState, Fragment, IfName, Packet, tcp_flags};
@@ -16,8 +16,10 @@ use std::path::{Path, PathBuf};
 
 fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/iptables-save");
-    let mut cases: Vec<PathBuf> =
-        fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut cases: Vec<PathBuf> = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     cases.sort();
     cases
 }
@@ -65,12 +67,20 @@ fn packet(text: &str) -> Packet {
             },
         }
     }
-    let [from, to] = ends.as_slice() else { panic!("{text}") };
+    let [from, to] = ends.as_slice() else {
+        panic!("{text}")
+    };
     packet.family = Family::of(from.ip());
     (packet.source, packet.source_port) = (number(from.ip()), from.port());
     (packet.destination, packet.destination_port) = (number(to.ip()), to.port());
     if packet.protocol == Protocol::TCP && packet.fragment == Fragment::First {
-        let bit = |c| tcp_flags::LETTERS.iter().find(|(letter, _)| *letter == c).unwrap().1;
+        let bit = |c| {
+            tcp_flags::LETTERS
+                .iter()
+                .find(|(letter, _)| *letter == c)
+                .unwrap()
+                .1
+        };
         packet.flags = flags.chars().map(bit).fold(0, |a, b| a | b);
     }
     packet
@@ -79,7 +89,9 @@ fn packet(text: &str) -> Packet {
 fn path(firewall: &Firewall, family: Family, traced: &Traced) -> String {
     let rules = firewall.rules(family);
     let steps = traced.steps.iter().filter_map(|step| {
-        let Step::Decided(decider, verdict) = step else { return None };
+        let Step::Decided(decider, verdict) = step else {
+            return None;
+        };
         let verdict = format!("{verdict:?}").to_lowercase();
         Some(match *decider {
             Decider::Rule(id) => {
@@ -97,7 +109,10 @@ fn path(firewall: &Firewall, family: Family, traced: &Traced) -> String {
 
 fn host(case: &Path) -> HostFacts {
     let mut host = HostFacts::default();
-    for line in fs::read_to_string(case.join("host.txt")).unwrap_or_default().lines() {
+    for line in fs::read_to_string(case.join("host.txt"))
+        .unwrap_or_default()
+        .lines()
+    {
         match line.split_once(' ') {
             None => host.addresses_complete = line == "complete",
             Some(("address", a)) => drop(host.addresses.insert(a.parse().unwrap())),
@@ -163,7 +178,10 @@ fn verdicts_are_the_kernels() {
                     }
                     _ => panic!("{row}"),
                 }
-                assert_eq!(traced.verdict == Verdict::Unknown, !traced.depends_on.is_empty());
+                assert_eq!(
+                    traced.verdict == Verdict::Unknown,
+                    !traced.depends_on.is_empty()
+                );
                 checked += 1;
             }
         }
@@ -175,8 +193,11 @@ fn verdicts_are_the_kernels() {
 fn diagnose(texts: &[&str]) -> (Loaded, Vec<String>) {
     let mut sources = Sources::default();
     let names = ["a", "b", "c", "d"];
-    let ids: Vec<_> =
-        texts.iter().zip(names).map(|(text, name)| sources.add(name, *text)).collect();
+    let ids: Vec<_> = texts
+        .iter()
+        .zip(names)
+        .map(|(text, name)| sources.add(name, *text))
+        .collect();
     let loaded = load(&sources, &ids, None, &HostFacts::default());
     let shown = loaded
         .diagnostics
@@ -201,21 +222,39 @@ fn what_is_not_understood_is_named_with_its_place() {
         ("-A INPUT ! -s 10.0.0.1,10.0.0.2 -j DROP", &["PW003 4:15"]),
         ("-A INPUT ! -p all -j DROP", &["PW003 4:15"]),
         ("-A INPUT --dport 22 -j ACCEPT", &["PW003 4:10"]),
-        ("-A INPUT -m multiport --dports 22 -j ACCEPT", &["PW003 4:13"]),
+        (
+            "-A INPUT -m multiport --dports 22 -j ACCEPT",
+            &["PW003 4:13"],
+        ),
         (
             "-A INPUT -p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16 -j DROP",
             &["PW003 4:39"],
         ),
         ("-A INPUT -p tcp --dport 70:68 -j DROP", &["PW003 4:25"]),
         ("-A INPUT -p tcp --dport 65536 -j DROP", &["PW003 4:25"]),
-        ("-A INPUT -j REJECT --reject-with tcp-reset", &["PW003 4:34"]),
-        ("-A INPUT -i a-name-that-is-too-long -j DROP", &["PW003 4:13"]),
-        ("-A INPUT -m comment --comment \"open -j DROP", &["PW003 4:31"]),
+        (
+            "-A INPUT -j REJECT --reject-with tcp-reset",
+            &["PW003 4:34"],
+        ),
+        (
+            "-A INPUT -i a-name-that-is-too-long -j DROP",
+            &["PW003 4:13"],
+        ),
+        (
+            "-A INPUT -m comment --comment \"open -j DROP",
+            &["PW003 4:31"],
+        ),
         ("-A INPUT -m sorcery --spell x -j ACCEPT", &["PW006 4:13"]),
         ("-A INPUT -j NOSUCH", &["PW007 4:13"]),
-        ("-A INPUT -m set --match-set gone src -j DROP", &["PW007 4:29"]),
+        (
+            "-A INPUT -m set --match-set gone src -j DROP",
+            &["PW007 4:29"],
+        ),
         ("-A OTHER -j DROP", &["PW007 4:4"]),
-        ("-A INPUT -m conntrack --ctstate OLD -j DROP", &["PW003 4:33"]),
+        (
+            "-A INPUT -m conntrack --ctstate OLD -j DROP",
+            &["PW003 4:33"],
+        ),
         ("-D INPUT -j DROP", &["PW003 4:1"]),
         ("garbage", &["PW003 4:1"]),
     ];
@@ -224,7 +263,11 @@ fn what_is_not_understood_is_named_with_its_place() {
         assert_eq!(shown, *expected, "{line}");
         // A line that cannot be read never lets a packet through unseen.
         if expected.iter().any(|d| d.starts_with("PW003")) {
-            let traced = trace(&loaded.firewall, Hook::Input, &packet("tcp 10.0.0.1:1 > 10.0.0.2:2"));
+            let traced = trace(
+                &loaded.firewall,
+                Hook::Input,
+                &packet("tcp 10.0.0.1:1 > 10.0.0.2:2"),
+            );
             assert_eq!(traced.verdict, Verdict::Unknown, "{line}");
         }
     }
@@ -237,12 +280,32 @@ fn whole_texts() {
         ("empty", &[""], &["PW004 1:1"]),
         ("gzip", &["\u{1f}\u{fffd}\u{8}"], &["PW001 1:1"]),
         ("UTF-16", &["#\0 \0G\0e\0n\0e\0r\0"], &["PW001 1:2"]),
-        ("cut off", &[&format!("{HEAD}-A INPUT -s 10.0.0.1 -j ACCEPT")], &["PW003 4:1"]),
-        ("family not told", &["*filter\n:INPUT DROP [0:0]\nCOMMIT\n"], &["PW006 1:1"]),
-        ("family told", &["*filter\n:INPUT DROP [0:0]\n-A INPUT -s ::1 -j DROP\nCOMMIT\n"], &[]),
-        ("twice", &[&format!("{HEAD}COMMIT\n"), &format!("{HEAD}COMMIT\n")], &["PW003 2:1"]),
+        (
+            "cut off",
+            &[&format!("{HEAD}-A INPUT -s 10.0.0.1 -j ACCEPT")],
+            &["PW003 4:1"],
+        ),
+        (
+            "family not told",
+            &["*filter\n:INPUT DROP [0:0]\nCOMMIT\n"],
+            &["PW006 1:1"],
+        ),
+        (
+            "family told",
+            &["*filter\n:INPUT DROP [0:0]\n-A INPUT -s ::1 -j DROP\nCOMMIT\n"],
+            &[],
+        ),
+        (
+            "twice",
+            &[&format!("{HEAD}COMMIT\n"), &format!("{HEAD}COMMIT\n")],
+            &["PW003 2:1"],
+        ),
         ("sets alone", &["create a hash:ip\nadd a 10.0.0.1\n"], &[]),
-        ("a bad element", &["create a hash:ip\nadd a 10.0.0.999\nadd b 1.1.1.1\n"], &["PW003 2:1", "PW003 3:1"]),
+        (
+            "a bad element",
+            &["create a hash:ip\nadd a 10.0.0.999\nadd b 1.1.1.1\n"],
+            &["PW003 2:1", "PW003 3:1"],
+        ),
         (
             "a damaged set",
             &[
@@ -267,7 +330,8 @@ fn what_was_read_of_a_cut_off_export_stays_in_use() {
 
 #[test]
 fn forms_of_the_same_rules_give_the_same_model() {
-    let rules = "-A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -j u\n-A u -j DROP\n";
+    let rules =
+        "-A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j ACCEPT\n-A INPUT -j u\n-A u -j DROP\n";
     let forms = [
         format!("*filter\n:INPUT DROP [0:0]\n:u - [0:0]\n{rules}COMMIT\n"),
         format!("\u{feff}*filter\r\n:INPUT DROP [0:0]\r\n:u - [0:0]\r\n{}COMMIT\r\n", rules.replace('\n', "\r\n")),
@@ -281,7 +345,10 @@ fn forms_of_the_same_rules_give_the_same_model() {
     let shape = |text: &str| {
         let (loaded, _) = diagnose(&[text]);
         let chains = loaded.firewall.v4.chains.iter().map(|chain| {
-            let rules = chain.rules.iter().map(|r| (r.matches.clone(), r.action.clone()));
+            let rules = chain
+                .rules
+                .iter()
+                .map(|r| (r.matches.clone(), r.action.clone()));
             let base = chain.base.map(|b| (b.hook, b.policy));
             (chain.name.clone(), base, rules.collect::<Vec<_>>())
         });
@@ -318,9 +385,15 @@ fn spans_are_the_lines_and_generated_chains_are_known() {
     let loaded = load(&sources, &[id], None, &HostFacts::default());
     let chains = &loaded.firewall.v4.chains;
     let rule = &chains[0].rules[0];
-    assert_eq!(sources.slice(rule.span), "-A INPUT -m comment --comment \"why\" -j ACCEPT");
+    assert_eq!(
+        sources.slice(rule.span),
+        "-A INPUT -m comment --comment \"why\" -j ACCEPT"
+    );
     assert_eq!(rule.comment.as_deref(), Some("why"));
-    assert_eq!(sources.slice(chains[0].base.unwrap().span), ":INPUT DROP [0:0]");
+    assert_eq!(
+        sources.slice(chains[0].base.unwrap().span),
+        ":INPUT DROP [0:0]"
+    );
     let generated: Vec<bool> = chains.iter().map(|c| c.generated).collect();
     assert_eq!(generated, [false, true, true, false, false]);
 }
@@ -332,7 +405,12 @@ fn a_large_set_becomes_one_cube() {
     for i in 0..65_536u32 {
         let [_, _, a, b] = (i * 2).to_be_bytes();
         set.push_str(&format!("add big 10.{}.{a}.{b}\n", i / 32_768));
-        pairs.push_str(&format!("add pairs 10.0.{}.{},tcp:{}\n", i >> 8 & 255, i >> 4 & 15, i & 15));
+        pairs.push_str(&format!(
+            "add pairs 10.0.{}.{},tcp:{}\n",
+            i >> 8 & 255,
+            i >> 4 & 15,
+            i & 15
+        ));
     }
     let rules = format!(
         "{HEAD}-A INPUT -m set --match-set big src -j ACCEPT\n-A INPUT -m set ! --match-set big src -j DROP\n-A INPUT -m set --match-set pairs src,dst -j ACCEPT\nCOMMIT\n"
@@ -340,21 +418,68 @@ fn a_large_set_becomes_one_cube() {
     let (loaded, shown) = diagnose(&[&set, &rules, &pairs]);
     assert_eq!(shown, [""; 0]);
     let rules = &loaded.firewall.v4.chains[0].rules;
-    assert_eq!(rules.iter().map(|r| r.matches.len()).collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(
+        rules.iter().map(|r| r.matches.len()).collect::<Vec<_>>(),
+        [1, 1, 1]
+    );
     assert!(rules[0].matches[0].source.intervals().len() > 30_000);
 }
 
 /// Pieces that exports are made of, so that random texts get far into the parser.
 fn pieces() -> impl Strategy<Value = String> {
     const WORDS: &[&str] = &[
-        "*filter\n", "*nat\n", "*raw\n", "COMMIT\n", ":INPUT DROP [0:0]\n", ":u - [0:0]\n", "-A INPUT ",
-        "-A u ", "-I INPUT ", "-F INPUT\n", "-D u ", "-j u\n", "-g u\n", "-j ACCEPT\n", "-j MARK --set-xmark 1/0x3\n",
-        "-p tcp ", "-p icmp ", "! ", "-s 10.0.0.0/8 ", "-s ::1/128 ", "-d 0/0 ", "-i eth+ ", "--dport 1:2 ",
-        "-m tcp ", "-m multiport --ports 1,2:3 ", "-m set --match-set s src,dst ", "-m mark --mark 1/2 ",
-        "-m conntrack --ctstate NEW,DNAT --ctdir REPLY ", "-m addrtype --dst-type LOCAL,UNICAST ", "--icmp-type 3/4 ",
-        "-m iprange --src-range 1.1.1.1-2.2.2.2 ", "--tcp-flags SYN,ACK SYN ", "-m comment --comment ", "\"a \\\" b\" ",
-        "\"", "\\", "\n", " ", "[1:2] ", "create s hash:net,port\n", "create s hash:ip timeout 5\n", "add s 10.0.0.0/8,tcp:1-9 nomatch\n",
-        "add s 10.0.0.1\n", "# Generated by ip6tables-nft-save v1.8.9 (nf_tables)\n", "\0", "é", "-", "--", "-m", "-j", "65536", "::/0",
+        "*filter\n",
+        "*nat\n",
+        "*raw\n",
+        "COMMIT\n",
+        ":INPUT DROP [0:0]\n",
+        ":u - [0:0]\n",
+        "-A INPUT ",
+        "-A u ",
+        "-I INPUT ",
+        "-F INPUT\n",
+        "-D u ",
+        "-j u\n",
+        "-g u\n",
+        "-j ACCEPT\n",
+        "-j MARK --set-xmark 1/0x3\n",
+        "-p tcp ",
+        "-p icmp ",
+        "! ",
+        "-s 10.0.0.0/8 ",
+        "-s ::1/128 ",
+        "-d 0/0 ",
+        "-i eth+ ",
+        "--dport 1:2 ",
+        "-m tcp ",
+        "-m multiport --ports 1,2:3 ",
+        "-m set --match-set s src,dst ",
+        "-m mark --mark 1/2 ",
+        "-m conntrack --ctstate NEW,DNAT --ctdir REPLY ",
+        "-m addrtype --dst-type LOCAL,UNICAST ",
+        "--icmp-type 3/4 ",
+        "-m iprange --src-range 1.1.1.1-2.2.2.2 ",
+        "--tcp-flags SYN,ACK SYN ",
+        "-m comment --comment ",
+        "\"a \\\" b\" ",
+        "\"",
+        "\\",
+        "\n",
+        " ",
+        "[1:2] ",
+        "create s hash:net,port\n",
+        "create s hash:ip timeout 5\n",
+        "add s 10.0.0.0/8,tcp:1-9 nomatch\n",
+        "add s 10.0.0.1\n",
+        "# Generated by ip6tables-nft-save v1.8.9 (nf_tables)\n",
+        "\0",
+        "é",
+        "-",
+        "--",
+        "-m",
+        "-j",
+        "65536",
+        "::/0",
     ];
     let word = prop_oneof![
         9 => prop::sample::select(WORDS).prop_map(str::to_string),
@@ -367,14 +492,21 @@ fn pieces() -> impl Strategy<Value = String> {
 fn survives(text: &str) {
     for named in [None, Some("iptables-save"), Some("none")] {
         let mut sources = Sources::default();
-        let ids = [sources.add("a", text), sources.add("b", "create s hash:ip,port\nadd s 1.1.1.1,udp:5\n")];
+        let ids = [
+            sources.add("a", text),
+            sources.add("b", "create s hash:ip,port\nadd s 1.1.1.1,udp:5\n"),
+        ];
         let loaded = load(&sources, &ids, named, &HostFacts::default());
         let inside = |span: portwright::source::Span| {
             let text = sources.get(span.source).unwrap().text();
             let (start, end) = (span.start as usize, span.end as usize);
             assert!(start <= end && text.get(start..end).is_some(), "{span:?}");
         };
-        loaded.diagnostics.iter().flat_map(|d| &d.labels).for_each(|l| inside(l.span));
+        loaded
+            .diagnostics
+            .iter()
+            .flat_map(|d| &d.labels)
+            .for_each(|l| inside(l.span));
         for rules in [&loaded.firewall.v4, &loaded.firewall.v6] {
             for chain in &rules.chains {
                 inside(chain.span);
@@ -404,10 +536,55 @@ proptest! {
             .filter_map(|file| fs::read_to_string(case.join(file)).ok())
             .collect::<String>();
         for (at, length, new) in cuts {
-            let start = text.floor_char_boundary(at.index(text.len() + 1));
-            let end = text.floor_char_boundary((start + length).min(text.len()));
+            let boundary = |at| (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+            let start = boundary(at.index(text.len() + 1));
+            let end = boundary((start + length).min(text.len()));
             text.replace_range(start..end.max(start), &new);
         }
         survives(&text);
     }
+}
+
+#[test]
+fn every_export_is_known_by_its_content() {
+    for case in fixtures() {
+        for (file, id) in [
+            ("input.rules", "iptables-save"),
+            ("input6.rules", "iptables-save"),
+            ("ipset.save", "ipset-save"),
+        ] {
+            let Ok(text) = fs::read_to_string(case.join(file)) else {
+                continue;
+            };
+            let found: Vec<_> = DIALECTS
+                .iter()
+                .filter(|d| (d.detect)(&text) > 0)
+                .map(|d| d.id)
+                .collect();
+            assert_eq!(found, [id], "{} {file}", case.display());
+        }
+    }
+}
+
+#[test]
+fn a_line_beyond_the_limit_is_not_read_but_counted() {
+    let long = format!(
+        "-A INPUT -m comment --comment {} -j ACCEPT",
+        "x".repeat(70_000)
+    );
+    let (loaded, shown) = diagnose(&[&format!("{HEAD}{long}\nCOMMIT\n")]);
+    assert_eq!(shown, ["PW002 4:1", "PW003 4:1"]);
+    assert_eq!(loaded.firewall.v4.chains[0].rules.len(), 1);
+    let traced = trace(
+        &loaded.firewall,
+        Hook::Input,
+        &packet("tcp 10.0.0.1:1 > 10.0.0.2:2"),
+    );
+    assert_eq!(traced.verdict, Verdict::Unknown);
+}
+
+#[test]
+fn diagnostics_are_bounded() {
+    let (_, shown) = diagnose(&[&format!("{HEAD}{}COMMIT\n", "-A INPUT bad\n".repeat(5_000))]);
+    assert_eq!(shown.len(), 1_001);
 }

@@ -20,7 +20,11 @@ pub(super) fn recognise(
         notes.push(
             Diagnostic::new(
                 &input::LIMIT,
-                format!("`{}` has {} bytes; at most {MOST_BYTES} are read", source.name(), text.len()),
+                format!(
+                    "`{}` has {} bytes; at most {MOST_BYTES} are read",
+                    source.name(),
+                    text.len()
+                ),
             )
             .at(Span::new(id, 0, 0)),
         );
@@ -49,13 +53,19 @@ pub(super) fn recognise(
         return dialect;
     }
     if best.is_none() {
-        notes.push(unknown(id, format!("no known format recognises `{}`", source.name())));
+        notes.push(unknown(
+            id,
+            format!("no known format recognises `{}`", source.name()),
+        ));
     }
     best
 }
 
 fn unknown(id: SourceId, message: String) -> Diagnostic {
-    let known: Vec<String> = DIALECTS.iter().map(|d| format!("`{}` ({})", d.id, d.title)).collect();
+    let known: Vec<String> = DIALECTS
+        .iter()
+        .map(|d| format!("`{}` ({})", d.id, d.title))
+        .collect();
     Diagnostic::new(&input::UNKNOWN_FORMAT, message)
         .at(Span::new(id, 0, 0))
         .help(format!("formats known: {}", known.join(", ")))
@@ -67,8 +77,8 @@ fn not_text(text: &str) -> Option<(usize, &'static str)> {
         return Some((0, "is compressed with gzip; decompress it first"));
     }
     let nul = text.find('\0')?;
-    let head = text.get(..text.floor_char_boundary(256)).unwrap_or(text);
-    if head.bytes().filter(|&b| b == 0).count() * 3 > head.len() {
+    let head = text.as_bytes().get(..256).unwrap_or(text.as_bytes());
+    if head.iter().filter(|&&b| b == 0).count() * 3 > head.len() {
         return Some((nul, "looks like UTF-16; convert it to UTF-8 first"));
     }
     Some((nul, "holds a NUL byte, so it is not text"))

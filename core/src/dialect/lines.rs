@@ -23,7 +23,10 @@ pub(in crate::dialect) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
         at += whole.len();
         let text = whole.trim_end_matches(['\n', '\r']);
         match (start, text.strip_prefix('\u{feff}')) {
-            (0, Some(rest)) => Line { text: rest, start: text.len() - rest.len() },
+            (0, Some(rest)) => Line {
+                text: rest,
+                start: text.len() - rest.len(),
+            },
             _ => Line { text, start },
         }
     })

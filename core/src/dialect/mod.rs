@@ -5,17 +5,17 @@
 //! fails as a whole: what is not understood makes the answers that depend on it *unknown*.
 
 mod input;
-pub mod iptables;
 mod ipset;
+pub mod iptables;
 mod lines;
 mod notes;
 
 pub(in crate::dialect) use notes::Notes;
 
+use crate::diagnostic::Diagnostic;
 use crate::firewall::Firewall;
 use crate::net::Prefix;
 use crate::source::{SourceId, Sources};
-use crate::diagnostic::Diagnostic;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -113,13 +113,20 @@ pub fn load(
             read(sources, *id, &mut sets, &mut notes);
         }
     }
-    let context = Context { sources, host, sets: &sets };
+    let context = Context {
+        sources,
+        host,
+        sets: &sets,
+    };
     for dialect in DIALECTS {
         let Reader::Rules(read) = dialect.reader else {
             continue;
         };
-        let texts: Vec<SourceId> =
-            found.iter().filter(|(d, _)| d.id == dialect.id).map(|&(_, id)| id).collect();
+        let texts: Vec<SourceId> = found
+            .iter()
+            .filter(|(d, _)| d.id == dialect.id)
+            .map(|&(_, id)| id)
+            .collect();
         if !texts.is_empty() {
             read(&context, &texts, &mut loaded.firewall, &mut notes);
         }

@@ -56,7 +56,10 @@ pub(super) fn read(set: &Set, text: &str, rest: &[&str]) -> Result<Element, Stri
                     (Some(one), _) => value(set, part, one, wildcard)?,
                     (None, Part::Mac) => Value::Mac(false),
                     (None, _) => {
-                        return Err(format!("expected {} parts in element `{text}`", parts.len()));
+                        return Err(format!(
+                            "expected {} parts in element `{text}`",
+                            parts.len()
+                        ));
                     }
                 };
                 element.values.push(value);
@@ -84,7 +87,9 @@ fn value(set: &Set, part: Part, text: &str, wildcard: bool) -> Result<Value, Str
         Part::Iface if text.starts_with("physdev:") => Ok(Value::Unknown),
         Part::Iface => IfName::new(text)
             .map(|name| Value::Iface(name, wildcard))
-            .ok_or_else(|| format!("expected an interface name of at most 15 bytes, found `{text}`")),
+            .ok_or_else(|| {
+                format!("expected an interface name of at most 15 bytes, found `{text}`")
+            }),
         Part::Mark => crate::dialect::iptables::integer(text)
             .map(|mark| Value::Mark(mark & set.mark_mask))
             .ok_or_else(|| format!("expected a mark, found `{text}`")),
@@ -112,7 +117,11 @@ fn addresses(text: &str, family: Family) -> Result<(u128, u128), String> {
             .ok()
             .and_then(|length| width.checked_sub(length))
             .ok_or_else(bad)?;
-        let block = if host >= 128 { u128::MAX } else { (1u128 << host) - 1 };
+        let block = if host >= 128 {
+            u128::MAX
+        } else {
+            (1u128 << host) - 1
+        };
         let lo = one(address)? & !block;
         return Ok((lo, lo | block));
     }
@@ -139,12 +148,19 @@ fn port(text: &str, family: Family, default: Protocol) -> Result<Value, String> 
         let kind = icmp::kind(ports, family).ok_or_else(bad)?;
         let kind_number = kind.kind.map_or(255, u16::from);
         // A name without a code of its own stands for code 0 here.
-        let code = if kind.codes.0 == kind.codes.1 { u16::from(kind.codes.0) } else { 0 };
+        let code = if kind.codes.0 == kind.codes.1 {
+            u16::from(kind.codes.0)
+        } else {
+            0
+        };
         let both = kind_number << 8 | code;
         return Ok(Value::Port(protocol, both, both));
     }
     let (lo, hi) = ports.split_once('-').unwrap_or((ports, ports));
-    let (lo, hi) = (lo.parse().map_err(|_| bad())?, hi.parse().map_err(|_| bad())?);
+    let (lo, hi) = (
+        lo.parse().map_err(|_| bad())?,
+        hi.parse().map_err(|_| bad())?,
+    );
     if lo > hi {
         return Err(bad());
     }

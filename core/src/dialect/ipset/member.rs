@@ -64,7 +64,10 @@ impl Sets {
                 return Membership::Unknown(format!("its member `{name}` is not in the exports"));
             };
             match member.membership(&Question { name, ..*question }) {
-                Membership::Known { certain: more, open: maybe } => {
+                Membership::Known {
+                    certain: more,
+                    open: maybe,
+                } => {
                     if *expires { &mut open } else { &mut certain }.extend(more);
                     open.extend(maybe);
                 }
@@ -80,7 +83,10 @@ impl Set {
         if let Some(why) = &self.damaged {
             return Membership::Unknown(why.clone());
         }
-        let none = Membership::Known { certain: Vec::new(), open: Vec::new() };
+        let none = Membership::Known {
+            certain: Vec::new(),
+            open: Vec::new(),
+        };
         match &self.kind {
             Kind::Unknown(kind) => {
                 Membership::Unknown(format!("sets of type `{kind}` are not modelled"))
@@ -99,7 +105,10 @@ impl Set {
     /// `bitmap:port` looks at TCP and UDP ports and matches nothing else.
     fn port_bitmap(&self, question: &Question<'_>) -> Membership {
         let Some(&direction) = question.directions.first() else {
-            return Membership::Known { certain: Vec::new(), open: Vec::new() };
+            return Membership::Known {
+                certain: Vec::new(),
+                open: Vec::new(),
+            };
         };
         let ports = |expires: bool| {
             let of = self.elements.iter().filter(|e| e.expires == expires);
@@ -114,11 +123,18 @@ impl Set {
                 ByteSet::of(|p| Protocol(p) == Protocol::TCP || Protocol(p) == Protocol::UDP);
             cube.fragment = Bits(1 << Fragment::First as u8);
             set_port(&mut cube, direction, ports);
-            if cube.is_empty() { Vec::new() } else { vec![cube] }
+            if cube.is_empty() {
+                Vec::new()
+            } else {
+                vec![cube]
+            }
         };
         let certain = ports(false);
         let open = ports(true).subtract(&certain);
-        Membership::Known { certain: cubes(certain), open: cubes(open) }
+        Membership::Known {
+            certain: cubes(certain),
+            open: cubes(open),
+        }
     }
 
     fn parts(&self, parts: &[Part], question: &Question<'_>) -> Membership {
@@ -132,10 +148,11 @@ impl Set {
         };
         let excepts = self.elements.iter().any(|e| e.nomatch);
         let two = parts.iter().filter(|&&p| p == Part::Net).count() > 1;
-        let wild = self
-            .elements
-            .iter()
-            .any(|e| e.values.iter().any(|v| matches!(v, Value::Iface(_, true) | Value::Unknown)));
+        let wild = self.elements.iter().any(|e| {
+            e.values
+                .iter()
+                .any(|v| matches!(v, Value::Iface(_, true) | Value::Unknown))
+        });
         if excepts && (two || wild) {
             return Membership::Unknown("its `nomatch` elements cross each other".into());
         }
@@ -149,7 +166,12 @@ impl Set {
             let answer = decide(intervals, networks, question.nomatch && networks);
             (key, answer)
         });
-        let shape = Shape { parts, decisive, question, mark_mask: self.mark_mask };
+        let shape = Shape {
+            parts,
+            decisive,
+            question,
+            mark_mask: self.mark_mask,
+        };
         let (mut certain, mut open) = (Vec::new(), Vec::new());
         for merged in merge(answers) {
             shape.cubes(&merged, &mut certain, &mut open);
@@ -242,25 +264,35 @@ impl Shape<'_> {
     fn product(&self, merged: &Merged, decisive: &Ranges<u128>) -> Vec<Cube> {
         let mut cube = Cube::any(self.question.family);
         let mut cubes = None;
-        for (at, (&part, &direction)) in
-            self.parts.iter().zip(self.question.directions).enumerate()
+        for (at, (&part, &direction)) in self.parts.iter().zip(self.question.directions).enumerate()
         {
             match part {
                 Part::Ip | Part::Net => {
-                    let set = if at == self.decisive { Some(decisive) } else { merged.addresses.as_ref() };
+                    let set = if at == self.decisive {
+                        Some(decisive)
+                    } else {
+                        merged.addresses.as_ref()
+                    };
                     if let Some(set) = set {
                         set_address(&mut cube, direction, set);
                     }
                 }
-                Part::Port => cubes = merged.ports.as_ref().map(|ports| port_cubes(ports, direction, self.question.family)),
+                Part::Port => {
+                    cubes = merged
+                        .ports
+                        .as_ref()
+                        .map(|ports| port_cubes(ports, direction, self.question.family));
+                }
                 Part::Iface => {
                     if let Some((name, wild)) = merged.key.iface {
                         set_interface(&mut cube, direction, name, wild);
                     }
                 }
                 Part::Mark => {
-                    if let Some(marks) =
-                        merged.key.mark.and_then(|mark| MarkBits::masked(mark, self.mark_mask))
+                    if let Some(marks) = merged
+                        .key
+                        .mark
+                        .and_then(|mark| MarkBits::masked(mark, self.mark_mask))
                     {
                         cube.mark = marks;
                     }
@@ -273,7 +305,10 @@ impl Shape<'_> {
         }
         match cubes {
             None => vec![cube],
-            Some(ports) => ports.iter().filter_map(|other| cube.intersect(other)).collect(),
+            Some(ports) => ports
+                .iter()
+                .filter_map(|other| cube.intersect(other))
+                .collect(),
         }
     }
 }
@@ -322,7 +357,11 @@ fn port_cubes(
         set_port(&mut base, direction, ports.clone());
         return vec![base];
     }
-    if ports.contains(0) { vec![base] } else { Vec::new() }
+    if ports.contains(0) {
+        vec![base]
+    } else {
+        Vec::new()
+    }
 }
 
 fn icmp_cubes(base: &Cube, kinds: &Ranges<u16>) -> Vec<Cube> {

@@ -15,20 +15,22 @@ const MOST_ELEMENTS: usize = 4_000_000;
 
 /// How much a text looks like `ipset save`.
 pub(in crate::dialect) fn detect(text: &str) -> u8 {
-    for line in text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#')).take(20)
-    {
-        let mut words = line.split_ascii_whitespace();
-        match (words.next(), words.next(), words.next()) {
-            (Some("create" | "-N"), Some(_), Some(kind))
-                if kind.starts_with("hash:") || kind.starts_with("bitmap:") || kind == "list:set" =>
-            {
-                return 95;
-            }
-            (Some("add"), Some(_), Some(_)) => return 40,
-            _ => return 0,
+    let mut lines = text
+        .lines()
+        .map(|l| l.trim().trim_start_matches('\u{feff}'));
+    let Some(line) = lines.find(|l| !l.is_empty() && !l.starts_with('#')) else {
+        return 0;
+    };
+    let mut words = line.split_ascii_whitespace();
+    match (words.next(), words.next(), words.next()) {
+        (Some("create" | "-N"), Some(_), Some(kind))
+            if kind.starts_with("hash:") || kind.starts_with("bitmap:") || kind == "list:set" =>
+        {
+            95
         }
+        (Some("add"), Some(_), Some(_)) => 40,
+        _ => 0,
     }
-    0
 }
 
 /// Reads one export into the sets.
@@ -99,19 +101,23 @@ impl Sets {
         };
         let expires = option(rest, "timeout").is_some_and(|seconds| seconds != "0");
         let mut damaged = None;
-        let mask = option(rest, "netmask").or_else(|| option(rest, "bitmask")).and_then(|text| {
-            let mask = mask(text, family);
-            // A mask with holes is no interval of addresses.
-            let contiguous = mask.is_some_and(|m| {
-                let free = family.max() & !m;
-                free & free.wrapping_add(1) == 0
+        let mask = option(rest, "netmask")
+            .or_else(|| option(rest, "bitmask"))
+            .and_then(|text| {
+                let mask = mask(text, family);
+                // A mask with holes is no interval of addresses.
+                let contiguous = mask.is_some_and(|m| {
+                    let free = family.max() & !m;
+                    free & free.wrapping_add(1) == 0
+                });
+                if !contiguous {
+                    damaged = Some(format!("the set's mask `{text}` is not modelled"));
+                }
+                mask
             });
-            if !contiguous {
-                damaged = Some(format!("the set's mask `{text}` is not modelled"));
-            }
-            mask
-        });
-        let mark_mask = option(rest, "markmask").and_then(integer).unwrap_or(u32::MAX);
+        let mark_mask = option(rest, "markmask")
+            .and_then(integer)
+            .unwrap_or(u32::MAX);
         self.sets.insert(
             name.to_string(),
             Set {
@@ -173,14 +179,23 @@ fn mask(text: &str, family: Family) -> Option<u128> {
             Family::V6 => 128,
         };
         let host = width.checked_sub(length)?;
-        let block = if host >= 128 { u128::MAX } else { (1u128 << host) - 1 };
+        let block = if host >= 128 {
+            u128::MAX
+        } else {
+            (1u128 << host) - 1
+        };
         return Some(family.max() & !block);
     }
-    text.parse::<IpAddr>().ok().filter(|&a| Family::of(a) == family).map(number)
+    text.parse::<IpAddr>()
+        .ok()
+        .filter(|&a| Family::of(a) == family)
+        .map(number)
 }
 
 fn parts(kind: &str) -> Option<Vec<Part>> {
-    let names = kind.strip_prefix("hash:").or_else(|| kind.strip_prefix("bitmap:"))?;
+    let names = kind
+        .strip_prefix("hash:")
+        .or_else(|| kind.strip_prefix("bitmap:"))?;
     names
         .split(',')
         .map(|name| match name {

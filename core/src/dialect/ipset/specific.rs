@@ -30,7 +30,11 @@ pub(super) fn decide(
             return (Ranges::empty(), Ranges::empty());
         }
         let of = |expires| {
-            Ranges::of(all.iter().filter(|i| i.expires == expires).map(|i| (i.lo, i.hi)))
+            Ranges::of(
+                all.iter()
+                    .filter(|i| i.expires == expires)
+                    .map(|i| (i.lo, i.hi)),
+            )
         };
         let certain = of(false);
         let open = of(true).subtract(&certain);
@@ -152,7 +156,12 @@ mod tests {
 
     #[test]
     fn expiring_elements_leave_it_open() {
-        let element = |lo, hi, nomatch, expires| Interval { lo, hi, nomatch, expires };
+        let element = |lo, hi, nomatch, expires| Interval {
+            lo,
+            hi,
+            nomatch,
+            expires,
+        };
         let (certain, open) = decide(
             vec![element(0, 255, false, false), element(16, 31, true, true)],
             true,

@@ -35,7 +35,11 @@ pub(super) fn lower(
     module: &Module<'_>,
     work: &mut Work<'_>,
 ) -> Result<(), Fault> {
-    if module.options.iter().any(|o| o.name.text.starts_with("--limit-iface")) {
+    if module
+        .options
+        .iter()
+        .any(|o| o.name.text.starts_with("--limit-iface"))
+    {
         unmodelled(all, module, work);
         return Ok(());
     }
@@ -96,9 +100,12 @@ fn prefix(text: &str, family: Family) -> Ranges<u128> {
 /// The order of the kernel: zero and limited broadcast, multicast, then the local routing table.
 fn known(all: &Lowering<'_>, family: Family) -> Known {
     let host = all.context.host;
-    let networks = host.local_networks.iter().filter(|p| Family::of_prefix(p) == family);
-    let mut local = of_family(host.addresses.iter().copied(), family)
-        .union(&Ranges::of(networks.map(bounds)));
+    let networks = host
+        .local_networks
+        .iter()
+        .filter(|p| Family::of_prefix(p) == family);
+    let mut local =
+        of_family(host.addresses.iter().copied(), family).union(&Ranges::of(networks.map(bounds)));
     let (mut broadcast, multicast) = match family {
         Family::V4 => {
             local = local.union(&prefix("127.0.0.0/8", family));
@@ -125,7 +132,13 @@ fn known(all: &Lowering<'_>, family: Family) -> Known {
         of_family(host.elsewhere.iter().copied(), family).intersect(&rest)
     };
     let rest = rest.subtract(&unicast);
-    Known { local, broadcast, multicast, unicast, rest }
+    Known {
+        local,
+        broadcast,
+        multicast,
+        unicast,
+        rest,
+    }
 }
 
 fn on(set: Ranges<u128>, source: bool, family: Family) -> Cube {
@@ -218,7 +231,11 @@ fn v6(all: &mut Lowering<'_>, t: Types, negated: bool, source: bool, work: &mut 
         possible = possible.subtract(&not);
     }
     if !t.local {
-        let set = if negated { space.subtract(&possible) } else { possible };
+        let set = if negated {
+            space.subtract(&possible)
+        } else {
+            possible
+        };
         work.within(&on(set, source, family));
         return true;
     }
@@ -227,11 +244,13 @@ fn v6(all: &mut Lowering<'_>, t: Types, negated: bool, source: bool, work: &mut 
     let mut cubes = Vec::new();
     if !open.is_empty() {
         let local = predicate(all, "local", source, work);
-        cubes.extend(
-            on(open.clone(), source, family).intersect(&literal(family, local, !negated)),
-        );
+        cubes.extend(on(open.clone(), source, family).intersect(&literal(family, local, !negated)));
     }
-    let set = if negated { space.subtract(&certain).subtract(&open) } else { certain };
+    let set = if negated {
+        space.subtract(&certain).subtract(&open)
+    } else {
+        certain
+    };
     cubes.push(on(set, source, family));
     work.any_of(&cubes)
 }

@@ -3,7 +3,7 @@
 use super::lower::{Lowering, Work, literal};
 use super::matches::{no_such_option, unmodelled_option};
 use super::parse::{Fault, Module, Opt};
-use crate::packet::{Bits, Cube, CtState, IfName, Ranges};
+use crate::packet::{Bits, CtState, Cube, IfName, Ranges};
 
 /// States that come with a connection-tracking entry.
 const TRACKED: u8 = 0b001_1111;
@@ -90,7 +90,11 @@ pub(super) fn conntrack(
     }
     let mut free = Vec::new();
     if asked {
-        free.extend(work.cubes.iter().map(|cube| with_states(cube, ALL & !TRACKED)));
+        free.extend(
+            work.cubes
+                .iter()
+                .map(|cube| with_states(cube, ALL & !TRACKED)),
+        );
     }
     work.narrow(|cube| cube.state = Bits(cube.state.0 & TRACKED));
     for option in &module.options {
@@ -147,7 +151,11 @@ fn direction(option: &Opt<'_>) -> Result<u8, Fault> {
             ));
         }
     };
-    Ok(if reply != option.negated { replies } else { ALL & !replies })
+    Ok(if reply != option.negated {
+        replies
+    } else {
+        ALL & !replies
+    })
 }
 
 /// The cubes of packets from elsewhere, and of those that come in by `lo`.
@@ -171,7 +179,11 @@ fn narrow(all: &mut Lowering<'_>, states: &States, negated: bool, work: &mut Wor
     if work.table.before_conntrack {
         return narrow_before_conntrack(all, states, negated, work);
     }
-    let wanted = if negated { ALL & !states.plain } else { states.plain };
+    let wanted = if negated {
+        ALL & !states.plain
+    } else {
+        states.plain
+    };
     if !states.snat && !states.dnat {
         return work.narrow(|cube| cube.state = Bits(cube.state.0 & wanted));
     }
@@ -215,7 +227,11 @@ fn narrow_before_conntrack(
     work: &mut Work<'_>,
 ) {
     let invalid = (states.plain & bit(CtState::Invalid) != 0) != negated;
-    let wanted = if negated { ALL & !states.plain } else { states.plain };
+    let wanted = if negated {
+        ALL & !states.plain
+    } else {
+        states.plain
+    };
     let (outside, own) = by_loopback(work);
     work.cubes = if invalid { outside } else { Vec::new() };
     if own.is_empty() || (invalid && wanted == ALL) {
@@ -232,10 +248,12 @@ fn narrow_before_conntrack(
         if invalid {
             work.cubes.push(with_states(&cube, wanted));
             let other = with_states(&cube, !wanted);
-            work.cubes.extend(other.intersect(&literal(family, tracked, false)));
+            work.cubes
+                .extend(other.intersect(&literal(family, tracked, false)));
         } else {
             let fits = with_states(&cube, wanted);
-            work.cubes.extend(fits.intersect(&literal(family, tracked, true)));
+            work.cubes
+                .extend(fits.intersect(&literal(family, tracked, true)));
         }
     }
 }

@@ -93,7 +93,10 @@ const V6: &[(&str, u8, (u8, u8))] = &[
 /// Reads `any`, `8`, `3/4`, or a name. Type 255 means any type in IPv4, as in the kernel.
 pub(in crate::dialect) fn kind(text: &str, family: Family) -> Option<Kind> {
     if text == "any" {
-        return Some(Kind { kind: None, codes: ALL });
+        return Some(Kind {
+            kind: None,
+            codes: ALL,
+        });
     }
     if let Some((kind, code)) = text.split_once('/') {
         let code = code.parse().ok()?;
@@ -110,12 +113,21 @@ pub(in crate::dialect) fn kind(text: &str, family: Family) -> Option<Kind> {
     names
         .iter()
         .find(|(name, ..)| *name == lower)
-        .map(|&(_, kind, codes)| Kind { kind: Some(kind), codes })
+        .map(|&(_, kind, codes)| Kind {
+            kind: Some(kind),
+            codes,
+        })
 }
 
 fn numbered(kind: u8, codes: (u8, u8), family: Family) -> Kind {
     if kind == 255 && family == Family::V4 {
-        return Kind { kind: None, codes: ALL };
+        return Kind {
+            kind: None,
+            codes: ALL,
+        };
     }
-    Kind { kind: Some(kind), codes }
+    Kind {
+        kind: Some(kind),
+        codes,
+    }
 }

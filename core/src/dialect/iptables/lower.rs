@@ -3,8 +3,8 @@
 use super::matches;
 use super::parse::{Fault, Module, Opt, Spec};
 use super::support;
-use super::values;
 use super::tables::{ChainIds, Table};
+use super::values;
 use super::{Backend, Header};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::ipset::Sets;
@@ -87,7 +87,11 @@ impl Work<'_> {
         }
         let mut out = Vec::with_capacity(self.cubes.len() * alternatives.len());
         for cube in &self.cubes {
-            out.extend(alternatives.iter().filter_map(|other| cube.intersect(other)));
+            out.extend(
+                alternatives
+                    .iter()
+                    .filter_map(|other| cube.intersect(other)),
+            );
         }
         self.cubes = out;
         true
@@ -95,7 +99,11 @@ impl Work<'_> {
 
     /// Keeps what is in this cube.
     pub(super) fn within(&mut self, other: &Cube) {
-        self.cubes = self.cubes.iter().filter_map(|cube| cube.intersect(other)).collect();
+        self.cubes = self
+            .cubes
+            .iter()
+            .filter_map(|cube| cube.intersect(other))
+            .collect();
     }
 
     /// Assumes that an unknown predicate holds, or does not.
@@ -136,7 +144,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// The predicate of this text, new or known.
-    pub(super) fn predicate(&mut self, text: String, line: Span, why: impl FnOnce() -> String) -> u32 {
+    pub(super) fn predicate(
+        &mut self,
+        text: String,
+        line: Span,
+        why: impl FnOnce() -> String,
+    ) -> u32 {
         if let Some(&known) = self.predicates.get(&text) {
             return known;
         }
@@ -217,7 +230,11 @@ impl<'a> Lowering<'a> {
         };
         let name = target.name.text.as_ref();
         if let Some(chain) = jumps.chain(name) {
-            return Ok(if spec.goto { Action::Goto(chain) } else { Action::Jump(chain) });
+            return Ok(if spec.goto {
+                Action::Goto(chain)
+            } else {
+                Action::Jump(chain)
+            });
         }
         if let Some(action) = self.terminal(target, work)? {
             return Ok(action);
@@ -263,7 +280,12 @@ impl<'a> Lowering<'a> {
             "SNAT" | "MASQUERADE" => Some(Action::Accept),
             "NETMAP" if jumps_to_source(work) => Some(Action::Accept),
             "NETMAP" => opaque("rewrites the packet's destination"),
-            "CONNMARK" if target.options.iter().any(|o| o.name.text == "--restore-mark") => {
+            "CONNMARK"
+                if target
+                    .options
+                    .iter()
+                    .any(|o| o.name.text == "--restore-mark") =>
+            {
                 opaque("sets the mark to the connection's")
             }
             _ => None,
@@ -294,7 +316,11 @@ fn reject(target: &Module<'_>, work: &Work<'_>) -> Result<RejectWith, Fault> {
         Family::V4 => "icmp-port-unreachable",
         Family::V6 => "icmp6-port-unreachable",
     };
-    let Some(with) = target.options.iter().find(|o| o.name.text == "--reject-with") else {
+    let Some(with) = target
+        .options
+        .iter()
+        .find(|o| o.name.text == "--reject-with")
+    else {
         return Ok(RejectWith::Icmp(default.into()));
     };
     let kind = with.value()?;
@@ -302,14 +328,20 @@ fn reject(target: &Module<'_>, work: &Work<'_>) -> Result<RejectWith, Fault> {
         return Ok(RejectWith::Icmp(kind.text.to_string()));
     }
     if work.protocol != Some(Protocol::TCP) {
-        return Err(Fault::at(kind, "`tcp-reset` needs `-p tcp` in the same rule"));
+        return Err(Fault::at(
+            kind,
+            "`tcp-reset` needs `-p tcp` in the same rule",
+        ));
     }
     Ok(RejectWith::TcpReset)
 }
 
 fn mark(target: &Module<'_>) -> Result<Action, Fault> {
     let [option] = target.options.as_slice() else {
-        return Err(Fault::at(&target.name, "`MARK` needs one option such as `--set-xmark`"));
+        return Err(Fault::at(
+            &target.name,
+            "`MARK` needs one option such as `--set-xmark`",
+        ));
     };
     let value = option.value()?;
     let bad = || Fault::at(value, format!("expected a mark, found `{}`", value.text));
@@ -351,7 +383,11 @@ fn base(option: &Opt<'_>, work: &mut Work<'_>) -> Result<(), Fault> {
         }
         "--protocol" => protocol(option, work)?,
         "--fragment" => {
-            let kind = if option.negated { Fragment::First } else { Fragment::Later };
+            let kind = if option.negated {
+                Fragment::First
+            } else {
+                Fragment::Later
+            };
             work.narrow(|cube| cube.fragment = Bits(cube.fragment.0 & 1 << kind as u8));
         }
         _ => {}
@@ -363,7 +399,10 @@ fn address_option(option: &Opt<'_>, family: Family) -> Result<Ranges<u128>, Faul
     let value = option.value()?;
     let several = value.text.contains(',');
     if several && option.negated {
-        return Err(Fault::at(value, "`!` is not allowed with several addresses"));
+        return Err(Fault::at(
+            value,
+            "`!` is not allowed with several addresses",
+        ));
     }
     let mut set = Ranges::empty();
     for part in value.text.split(',') {
@@ -386,10 +425,17 @@ fn interface(option: &Opt<'_>) -> Result<Ranges<u128>, Fault> {
     let names = names.ok_or_else(|| {
         Fault::at(
             value,
-            format!("expected an interface name of at most 15 bytes, found `{}`", value.text),
+            format!(
+                "expected an interface name of at most 15 bytes, found `{}`",
+                value.text
+            ),
         )
     })?;
-    Ok(if option.negated { values::complement(&names) } else { names })
+    Ok(if option.negated {
+        values::complement(&names)
+    } else {
+        names
+    })
 }
 
 fn protocol(option: &Opt<'_>, work: &mut Work<'_>) -> Result<(), Fault> {

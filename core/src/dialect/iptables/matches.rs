@@ -51,9 +51,11 @@ pub(super) fn unmodelled(all: &mut Lowering<'_>, module: &Module<'_>, work: &mut
         Some(row) => format!("match `{name}` is not modelled: {}", row.note),
         None => format!("match `{name}` is not known"),
     };
-    let rewritten = matches!(name, "dscp" | "tos" | "ecn" | "ttl" | "hl" | "u32" | "bpf" | "length");
-    let lasting = row.is_some_and(|row| row.stable)
-        && !(rewritten && all.traits.rewrites_headers);
+    let rewritten = matches!(
+        name,
+        "dscp" | "tos" | "ecn" | "ttl" | "hl" | "u32" | "bpf" | "length"
+    );
+    let lasting = row.is_some_and(|row| row.stable) && !(rewritten && all.traits.rewrites_headers);
     if lasting {
         let (text, holds) = text_of(module);
         let predicate = all.predicate(text, work.line, || why);
@@ -106,18 +108,29 @@ pub(super) fn unmodelled_option(
 pub(super) fn no_such_option(module: &Module<'_>, option: &Opt<'_>) -> Fault {
     Fault::at(
         &option.name,
-        format!("match `{}` has no option `{}`", module.name.text, option.name.text),
+        format!(
+            "match `{}` has no option `{}`",
+            module.name.text, option.name.text
+        ),
     )
 }
 
-fn needs_protocol(module: &Module<'_>, work: &Work<'_>, protocols: &[Protocol]) -> Result<(), Fault> {
+fn needs_protocol(
+    module: &Module<'_>,
+    work: &Work<'_>,
+    protocols: &[Protocol],
+) -> Result<(), Fault> {
     if work.protocol.is_some_and(|p| protocols.contains(&p)) {
         return Ok(());
     }
     let names: Vec<String> = protocols.iter().map(|p| format!("`-p {p}`")).collect();
     Err(Fault::at(
         &module.name,
-        format!("match `{}` needs {} in the same rule", module.name.text, names.join(" or ")),
+        format!(
+            "match `{}` needs {} in the same rule",
+            module.name.text,
+            names.join(" or ")
+        ),
     ))
 }
 
@@ -134,10 +147,18 @@ fn transport(
         _ => Protocol::DCCP,
     };
     // `-m udp` serves UDP-Lite too.
-    let also = if protocol == Protocol::UDP { Protocol::UDPLITE } else { protocol };
-    needs_protocol(module, work, &[protocol, also][..1 + usize::from(also != protocol)])?;
-    let native = work.header.backend != Backend::Legacy
-        && matches!(protocol, Protocol::TCP | Protocol::UDP);
+    let also = if protocol == Protocol::UDP {
+        Protocol::UDPLITE
+    } else {
+        protocol
+    };
+    needs_protocol(
+        module,
+        work,
+        &[protocol, also][..1 + usize::from(also != protocol)],
+    )?;
+    let native =
+        work.header.backend != Backend::Legacy && matches!(protocol, Protocol::TCP | Protocol::UDP);
     if native && module.options.is_empty() {
         return Ok(());
     }
@@ -146,8 +167,7 @@ fn transport(
     let merged = native.then(|| merged_negation(module)).flatten();
     for option in &module.options {
         match option.name.text.as_ref() {
-            "--sport" | "--source-port" | "--dport" | "--destination-port"
-                if merged.is_some() => {}
+            "--sport" | "--source-port" | "--dport" | "--destination-port" if merged.is_some() => {}
             "--sport" | "--source-port" => {
                 let ports = ports(option)?;
                 work.narrow(|cube| cube.source_port = cube.source_port.intersect(&ports));
@@ -182,7 +202,12 @@ fn later_fragments(
     work: &Work<'_>,
     native: bool,
 ) -> Vec<Cube> {
-    let tracked = all.traits.tracks.get(work.family() as usize).copied().unwrap_or(false);
+    let tracked = all
+        .traits
+        .tracks
+        .get(work.family() as usize)
+        .copied()
+        .unwrap_or(false);
     if !native || tracked {
         return Vec::new();
     }
@@ -192,14 +217,20 @@ fn later_fragments(
     });
     let mut other = literal(work.family(), predicate, true);
     other.fragment = Bits(1 << Fragment::Later as u8);
-    work.cubes.iter().filter_map(|cube| cube.intersect(&other)).collect()
+    work.cubes
+        .iter()
+        .filter_map(|cube| cube.intersect(&other))
+        .collect()
 }
 
 /// Two negated single ports, which iptables-nft 1.8.9 compares as one number: such a rule
 /// matches unless both are equal.
 fn merged_negation(module: &Module<'_>) -> Option<(u16, u16)> {
     let single = |names: [&str; 2]| {
-        let mut found = module.options.iter().filter(|o| names.contains(&o.name.text.as_ref()));
+        let mut found = module
+            .options
+            .iter()
+            .filter(|o| names.contains(&o.name.text.as_ref()));
         let option = found.next()?;
         let (lo, hi) = values::port_range(&option.value().ok()?.text).ok()?;
         (option.negated && lo == hi).then_some(lo)
@@ -218,14 +249,15 @@ fn merged_ports(all: &mut Lowering<'_>, work: &mut Work<'_>, sport: u16, dport: 
         destination_port: d.clone(),
         ..Cube::any(family)
     };
-    let (not_s, not_d) = (values::complement(&source), values::complement(&destination));
+    let (not_s, not_d) = (
+        values::complement(&source),
+        values::complement(&destination),
+    );
     let mut one = [cube(&source, &not_d), cube(&not_s, &destination)];
     if work.header.version != "1.8.9" {
-        let predicate = all.predicate(
-            "two negated ports in one rule".into(),
-            work.line,
-            || "iptables-nft versions differ in how they read two negated ports".into(),
-        );
+        let predicate = all.predicate("two negated ports in one rule".into(), work.line, || {
+            "iptables-nft versions differ in how they read two negated ports".into()
+        });
         for cube in &mut one {
             *cube = std::mem::replace(cube, Cube::any(family)).assuming(predicate);
         }
@@ -240,7 +272,11 @@ fn ports(option: &Opt<'_>) -> Result<Ranges<u16>, Fault> {
     let value = option.value()?;
     let (lo, hi) = values::port_range(&value.text).map_err(|m| Fault::at(value, m))?;
     let set = Ranges::span(lo, hi);
-    Ok(if option.negated { values::complement(&set) } else { set })
+    Ok(if option.negated {
+        values::complement(&set)
+    } else {
+        set
+    })
 }
 
 fn flags(option: &Opt<'_>) -> Result<ByteSet, Fault> {
@@ -262,13 +298,23 @@ fn multiport(module: &Module<'_>, work: &mut Work<'_>) -> Result<(), Fault> {
     needs_protocol(
         module,
         work,
-        &[Protocol::TCP, Protocol::UDP, Protocol::UDPLITE, Protocol::SCTP, Protocol::DCCP],
+        &[
+            Protocol::TCP,
+            Protocol::UDP,
+            Protocol::UDPLITE,
+            Protocol::SCTP,
+            Protocol::DCCP,
+        ],
     )?;
     work.first_fragments();
     for option in &module.options {
         let value = option.value()?;
         let listed = values::port_list(&value.text).map_err(|m| Fault::at(value, m))?;
-        let set = if option.negated { values::complement(&listed) } else { listed };
+        let set = if option.negated {
+            values::complement(&listed)
+        } else {
+            listed
+        };
         match option.name.text.as_ref() {
             "--sports" | "--source-ports" => {
                 work.narrow(|cube| cube.source_port = cube.source_port.intersect(&set));
@@ -316,10 +362,15 @@ fn icmp_match(module: &Module<'_>, work: &mut Work<'_>) -> Result<(), Fault> {
         let kind = icmp::kind(&value.text, family).ok_or_else(|| {
             Fault::at(
                 value,
-                format!("expected an ICMP type such as `8`, `3/4` or `echo-request`, found `{}`", value.text),
+                format!(
+                    "expected an ICMP type such as `8`, `3/4` or `echo-request`, found `{}`",
+                    value.text
+                ),
             )
         })?;
-        let types = kind.kind.map_or(Ranges::full(), |k| Ranges::single(u16::from(k)));
+        let types = kind
+            .kind
+            .map_or(Ranges::full(), |k| Ranges::single(u16::from(k)));
         let codes = if kind.codes == (0, u8::MAX) {
             Ranges::full()
         } else {
@@ -376,19 +427,26 @@ fn mark(all: &mut Lowering<'_>, module: &Module<'_>, work: &mut Work<'_>) -> Res
         }
         let value = option.value()?;
         let (bits, mask) = values::masked(&value.text).ok_or_else(|| {
-            Fault::at(value, format!("expected a mark such as `0x1/0xff`, found `{}`", value.text))
+            Fault::at(
+                value,
+                format!("expected a mark such as `0x1/0xff`, found `{}`", value.text),
+            )
         })?;
         let marks: Vec<MarkBits> = match (MarkBits::masked(bits, mask), option.negated) {
             (Some(marks), false) => vec![marks],
             (Some(marks), true) => MarkBits::ANY.minus(marks).collect(),
             (None, negated) => negated.then_some(MarkBits::ANY).into_iter().collect(),
         };
-        let cubes: Vec<Cube> =
-            marks.into_iter().map(|mark| Cube { mark, ..Cube::any(family) }).collect();
+        let cubes: Vec<Cube> = marks
+            .into_iter()
+            .map(|mark| Cube {
+                mark,
+                ..Cube::any(family)
+            })
+            .collect();
         if !work.any_of(&cubes) {
             unmodelled_option(all, "mark", option, work);
         }
     }
     Ok(())
 }
-

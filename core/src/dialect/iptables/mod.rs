@@ -42,7 +42,11 @@ struct Header<'a> {
 /// How much a text looks like one of these.
 pub(super) fn detect(text: &str) -> u8 {
     let mut score = 0;
-    for line in text.lines().map(|l| l.trim().trim_start_matches('\u{feff}')).take(200) {
+    for line in text
+        .lines()
+        .map(|l| l.trim().trim_start_matches('\u{feff}'))
+        .take(200)
+    {
         if section::generated_by(line).is_some() {
             return 100;
         }

@@ -36,16 +36,16 @@ pub(super) struct Module<'a> {
     /// Its name.
     pub name: Word<'a>,
     /// Its options in order.
-    pub options: SmallVec<[Opt<'a>; 2]>,
+    pub options: SmallVec<[Opt<'a>; 1]>,
 }
 
 /// A rule.
 #[derive(Debug, Default)]
 pub(super) struct Spec<'a> {
     /// Options that need no match: addresses, interfaces, protocol, `-f`.
-    pub base: SmallVec<[Opt<'a>; 4]>,
+    pub base: SmallVec<[Opt<'a>; 3]>,
     /// Matches in order. Those that a protocol brings along without `-m` are here too.
-    pub matches: SmallVec<[Module<'a>; 3]>,
+    pub matches: Vec<Module<'a>>,
     /// The target.
     pub target: Option<Module<'a>>,
     /// Whether the target was given with `-g`.
@@ -80,7 +80,8 @@ impl Fault {
 
     /// Where to point at.
     pub(super) fn span(&self, source: SourceId, line: Span) -> Span {
-        self.place.map_or(line, |(start, end)| Span::new(source, start, end))
+        self.place
+            .map_or(line, |(start, end)| Span::new(source, start, end))
     }
 }
 
@@ -95,7 +96,10 @@ impl<'a> Opt<'a> {
             )),
             [_, extra, ..] => Err(Fault::at(
                 extra,
-                format!("`{}` takes one value, found `{}` behind it", self.name.text, extra.text),
+                format!(
+                    "`{}` takes one value, found `{}` behind it",
+                    self.name.text, extra.text
+                ),
             )),
         }
     }
@@ -116,7 +120,10 @@ pub(super) fn words(line: &str, offset: usize) -> Result<SmallVec<[Word<'_>; 24]
             quoted(line, at, offset)?
         } else {
             let rest = bytes.get(at..).unwrap_or(&[]);
-            let length = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
+            let length = rest
+                .iter()
+                .position(u8::is_ascii_whitespace)
+                .unwrap_or(rest.len());
             Word {
                 text: Cow::Borrowed(line.get(at..at + length).unwrap_or("")),
                 quoted: false,
@@ -192,7 +199,10 @@ pub(super) fn spec<'a>(words: &[Word<'a>]) -> Result<Spec<'a>, Fault> {
         if !is_option(name) {
             return Err(Fault::at(
                 name,
-                format!("expected an option such as `-s` or `--dport`, found `{}`", name.text),
+                format!(
+                    "expected an option such as `-s` or `--dport`, found `{}`",
+                    name.text
+                ),
             ));
         }
         at += 1;
@@ -244,11 +254,7 @@ fn values<'a>(
 }
 
 /// Puts an option where it belongs and says where the next ones go.
-fn place<'a>(
-    spec: &mut Spec<'a>,
-    option: Opt<'a>,
-    current: Current,
-) -> Result<Current, Fault> {
+fn place<'a>(spec: &mut Spec<'a>, option: Opt<'a>, current: Current) -> Result<Current, Fault> {
     let long = support::long_name(&option.name.text);
     match long {
         "--match" => {

@@ -33,7 +33,10 @@ pub(super) fn lower(
         }
     }
     let Some((option, name, directions)) = question else {
-        return Err(Fault::at(&module.name, "match `set` needs `--match-set NAME FLAGS`"));
+        return Err(Fault::at(
+            &module.name,
+            "match `set` needs `--match-set NAME FLAGS`",
+        ));
     };
     if counters {
         unmodelled(all, module, work);
@@ -42,14 +45,25 @@ pub(super) fn lower(
     let family = work.family();
     let key = format!("{family:?} {} {directions:?} {nomatch}", name.text);
     if !all.set_matches.contains_key(&key) {
-        let question = Question { name: &name.text, directions: &directions, nomatch, family };
+        let question = Question {
+            name: &name.text,
+            directions: &directions,
+            nomatch,
+            family,
+        };
         let both = members(all, &question, &key, name, work);
         all.set_matches.insert(key.clone(), both);
     }
     let cubes = all
         .set_matches
         .get(&key)
-        .map(|(inside, outside)| if option.negated { outside.clone() } else { inside.clone() })
+        .map(|(inside, outside)| {
+            if option.negated {
+                outside.clone()
+            } else {
+                inside.clone()
+            }
+        })
         .unwrap_or_default();
     if !work.any_of(&cubes) {
         let why = format!("the match on set `{}` becomes too many parts", name.text);
@@ -74,7 +88,10 @@ fn named<'a, 'o>(
         .map(|flag| match flag {
             "src" => Ok(Direction::Source),
             "dst" => Ok(Direction::Destination),
-            _ => Err(Fault::at(flags, format!("expected `src` or `dst`, found `{flag}`"))),
+            _ => Err(Fault::at(
+                flags,
+                format!("expected `src` or `dst`, found `{flag}`"),
+            )),
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok((option, name, directions))
@@ -97,9 +114,12 @@ fn members(
     match membership {
         Membership::Missing => {
             all.notes.push(
-                Diagnostic::new(&input::DANGLING, format!("set `{}` is not in the exports", name.text))
-                    .at(Span::new(work.source, name.start, name.end))
-                    .help("give the output of `ipset save` along with the rules"),
+                Diagnostic::new(
+                    &input::DANGLING,
+                    format!("set `{}` is not in the exports", name.text),
+                )
+                .at(Span::new(work.source, name.start, name.end))
+                .help("give the output of `ipset save` along with the rules"),
             );
             let why = format!("set `{}` is not in the exports", name.text);
             whole(all, key, why, family, work)
@@ -113,7 +133,10 @@ fn members(
                 None
             };
             if !open.is_empty() {
-                let why = format!("elements of set `{}` expire or have open conditions", name.text);
+                let why = format!(
+                    "elements of set `{}` expire or have open conditions",
+                    name.text
+                );
                 let predicate = all.predicate(format!("open {key}"), work.line, || why);
                 let holds = literal(family, predicate, true);
                 let fails = literal(family, predicate, false);
@@ -121,7 +144,9 @@ fn members(
                 outside = outside.and_then(|outside| {
                     let mut both = remove(outside.clone(), &open)?;
                     for cube in &outside {
-                        let without = open.iter().filter_map(|o| cube.intersect(o)?.intersect(&fails));
+                        let without = open
+                            .iter()
+                            .filter_map(|o| cube.intersect(o)?.intersect(&fails));
                         both.extend(without);
                     }
                     (both.len() <= MOST_NEGATED * 4).then_some(both)
@@ -146,7 +171,10 @@ fn whole(
     work: &Work<'_>,
 ) -> (Vec<Cube>, Vec<Cube>) {
     let predicate = all.predicate(format!("set {key}"), work.line, || why);
-    (vec![literal(family, predicate, true)], vec![literal(family, predicate, false)])
+    (
+        vec![literal(family, predicate, true)],
+        vec![literal(family, predicate, false)],
+    )
 }
 
 /// What is left of cubes without others; none when that takes too many.

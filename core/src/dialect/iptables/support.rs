@@ -46,7 +46,13 @@ pub struct TargetSupport {
 const PORTS: &[&str] = &["--sport", "--source-port", "--dport", "--destination-port"];
 
 const fn full(name: &'static str, options: &'static [&'static str]) -> MatchSupport {
-    MatchSupport { name, state: Support::Full, note: "", options, stable: true }
+    MatchSupport {
+        name,
+        state: Support::Full,
+        note: "",
+        options,
+        stable: true,
+    }
 }
 
 const fn partly(
@@ -54,15 +60,33 @@ const fn partly(
     note: &'static str,
     options: &'static [&'static str],
 ) -> MatchSupport {
-    MatchSupport { name, state: Support::Conditional, note, options, stable: true }
+    MatchSupport {
+        name,
+        state: Support::Conditional,
+        note,
+        options,
+        stable: true,
+    }
 }
 
 const fn stable(name: &'static str, note: &'static str) -> MatchSupport {
-    MatchSupport { name, state: Support::NotModelled, note, options: &[], stable: true }
+    MatchSupport {
+        name,
+        state: Support::NotModelled,
+        note,
+        options: &[],
+        stable: true,
+    }
 }
 
 const fn varying(name: &'static str, note: &'static str) -> MatchSupport {
-    MatchSupport { name, state: Support::NotModelled, note, options: &[], stable: false }
+    MatchSupport {
+        name,
+        state: Support::NotModelled,
+        note,
+        options: &[],
+        stable: false,
+    }
 }
 
 const BYTES: &str = "depends on bytes that the packet model does not hold";
@@ -75,7 +99,12 @@ pub const MATCHES: &[MatchSupport] = &[
     partly(
         "addrtype",
         "exact for MULTICAST; for the rest where the host's addresses are known",
-        &["--src-type", "--dst-type", "--limit-iface-in", "--limit-iface-out"],
+        &[
+            "--src-type",
+            "--dst-type",
+            "--limit-iface-in",
+            "--limit-iface-out",
+        ],
     ),
     stable("ah", BYTES),
     stable("bpf", BYTES),
@@ -97,9 +126,19 @@ pub const MATCHES: &[MatchSupport] = &[
         "conntrack",
         "state and direction; the other options and the states SNAT and DNAT are unknown",
         &[
-            "--ctstate", "--ctdir", "--ctproto", "--ctorigsrc", "--ctorigdst", "--ctreplsrc",
-            "--ctrepldst", "--ctorigsrcport", "--ctorigdstport", "--ctreplsrcport",
-            "--ctrepldstport", "--ctstatus", "--ctexpire",
+            "--ctstate",
+            "--ctdir",
+            "--ctproto",
+            "--ctorigsrc",
+            "--ctorigdst",
+            "--ctreplsrc",
+            "--ctrepldst",
+            "--ctorigsrcport",
+            "--ctorigdstport",
+            "--ctreplsrcport",
+            "--ctrepldstport",
+            "--ctstatus",
+            "--ctexpire",
         ],
     ),
     varying("cpu", HOST),
@@ -107,7 +146,11 @@ pub const MATCHES: &[MatchSupport] = &[
         "dccp",
         "ports; packet types and options are unknown",
         &[
-            "--sport", "--source-port", "--dport", "--destination-port", "--dccp-types",
+            "--sport",
+            "--source-port",
+            "--dport",
+            "--destination-port",
+            "--dccp-types",
             "--dccp-option",
         ],
     ),
@@ -140,7 +183,12 @@ pub const MATCHES: &[MatchSupport] = &[
     full(
         "multiport",
         &[
-            "--sports", "--source-ports", "--dports", "--destination-ports", "--ports", "--port",
+            "--sports",
+            "--source-ports",
+            "--dports",
+            "--destination-ports",
+            "--ports",
+            "--port",
         ],
     ),
     varying("nfacct", RATE),
@@ -162,15 +210,29 @@ pub const MATCHES: &[MatchSupport] = &[
     partly(
         "sctp",
         "ports; chunk types are unknown",
-        &["--sport", "--source-port", "--dport", "--destination-port", "--chunk-types"],
+        &[
+            "--sport",
+            "--source-port",
+            "--dport",
+            "--destination-port",
+            "--chunk-types",
+        ],
     ),
     partly(
         "set",
         "needs the `ipset save` export; counters and MAC sets are unknown",
         &[
-            "--match-set", "--set", "--return-nomatch", "--update-counters",
-            "--update-subcounters", "--packets-eq", "--packets-lt", "--packets-gt", "--bytes-eq",
-            "--bytes-lt", "--bytes-gt",
+            "--match-set",
+            "--set",
+            "--return-nomatch",
+            "--update-counters",
+            "--update-subcounters",
+            "--packets-eq",
+            "--packets-lt",
+            "--packets-gt",
+            "--bytes-eq",
+            "--bytes-lt",
+            "--bytes-gt",
         ],
     ),
     varying("socket", HOST),
@@ -181,7 +243,12 @@ pub const MATCHES: &[MatchSupport] = &[
         "tcp",
         "ports and flags; TCP options are unknown",
         &[
-            "--sport", "--source-port", "--dport", "--destination-port", "--tcp-flags", "--syn",
+            "--sport",
+            "--source-port",
+            "--dport",
+            "--destination-port",
+            "--tcp-flags",
+            "--syn",
             "--tcp-option",
         ],
     ),
@@ -207,7 +274,11 @@ pub const TARGETS: &[TargetSupport] = &[
     target("AUDIT", Support::NoEffect, ASIDE),
     target("CHECKSUM", Support::NoEffect, ASIDE),
     target("CLASSIFY", Support::NoEffect, ASIDE),
-    target("CONNMARK", Support::Conditional, "`--restore-mark` is unknown, the rest no effect"),
+    target(
+        "CONNMARK",
+        Support::Conditional,
+        "`--restore-mark` is unknown, the rest no effect",
+    ),
     target("CONNSECMARK", Support::NoEffect, ASIDE),
     target("CT", Support::NotModelled, REWRITES),
     target("DNAT", Support::NotModelled, REWRITES),
@@ -220,8 +291,16 @@ pub const TARGETS: &[TargetSupport] = &[
     target("LED", Support::NoEffect, ASIDE),
     target("LOG", Support::NoEffect, ASIDE),
     target("MARK", Support::Full, ""),
-    target("MASQUERADE", Support::Full, "accepts; the new source is seen by no filter rule"),
-    target("NETMAP", Support::Conditional, "accepts in POSTROUTING and INPUT, else unknown"),
+    target(
+        "MASQUERADE",
+        Support::Full,
+        "accepts; the new source is seen by no filter rule",
+    ),
+    target(
+        "NETMAP",
+        Support::Conditional,
+        "accepts in POSTROUTING and INPUT, else unknown",
+    ),
     target("NFLOG", Support::NoEffect, ASIDE),
     target("NFQUEUE", Support::NotModelled, "a program decides"),
     target("NOTRACK", Support::NotModelled, REWRITES),
@@ -231,8 +310,16 @@ pub const TARGETS: &[TargetSupport] = &[
     target("REJECT", Support::Full, ""),
     target("RETURN", Support::Full, ""),
     target("SECMARK", Support::NoEffect, ASIDE),
-    target("SET", Support::Conditional, "no effect here; matches on that set become unknown"),
-    target("SNAT", Support::Full, "accepts; the new source is seen by no filter rule"),
+    target(
+        "SET",
+        Support::Conditional,
+        "no effect here; matches on that set become unknown",
+    ),
+    target(
+        "SNAT",
+        Support::Full,
+        "accepts; the new source is seen by no filter rule",
+    ),
     target("SYNPROXY", Support::NotModelled, REWRITES),
     target("TCPMSS", Support::NoEffect, ASIDE),
     target("TCPOPTSTRIP", Support::NoEffect, ASIDE),
@@ -247,8 +334,21 @@ pub const TARGETS: &[TargetSupport] = &[
 /// The beginnings of chain names that software writes and rewrites by itself. Chains of `ufw` and
 /// `firewalld` are not here: they say what the administrator told these programs.
 const GENERATED: &[&str] = &[
-    "KUBE-", "cali-", "CILIUM_", "OLD_CILIUM_", "DOCKER", "f2b-", "fail2ban-", "FLANNEL-", "CNI-",
-    "LIBVIRT_", "NETAVARK", "PODMAN-", "WEAVE-", "ANTREA-", "ISTIO_",
+    "KUBE-",
+    "cali-",
+    "CILIUM_",
+    "OLD_CILIUM_",
+    "DOCKER",
+    "f2b-",
+    "fail2ban-",
+    "FLANNEL-",
+    "CNI-",
+    "LIBVIRT_",
+    "NETAVARK",
+    "PODMAN-",
+    "WEAVE-",
+    "ANTREA-",
+    "ISTIO_",
 ];
 
 /// Chains with such a name that the administrator writes all the same.

@@ -75,7 +75,10 @@ impl Tables {
     pub(super) fn read(&mut self, section: &Section<'_>, all: &mut Lowering<'_>) {
         let family = section.header.family;
         all.firewall.rules_mut(family).exported = true;
-        if !matches!(section.table, "filter" | "nat" | "mangle" | "raw" | "security") {
+        if !matches!(
+            section.table,
+            "filter" | "nat" | "mangle" | "raw" | "security"
+        ) {
             all.notes.push(
                 Diagnostic::new(
                     &input::SYNTAX,
@@ -88,7 +91,12 @@ impl Tables {
             );
         }
         self.replace(section, all);
-        let mut under = Under { section, ids: ChainIds::default(), order: Vec::new(), tainted: false };
+        let mut under = Under {
+            section,
+            ids: ChainIds::default(),
+            order: Vec::new(),
+            tainted: false,
+        };
         for line in &section.lines {
             under.declare_line(line, all);
         }
@@ -117,8 +125,12 @@ impl Tables {
 
     /// `iptables-restore` replaces a table that it meets again.
     fn replace(&mut self, section: &Section<'_>, all: &mut Lowering<'_>) {
-        let Header { family, backend, .. } = section.header;
-        let Some((first, chains)) = self.seen.remove(&(family, backend, section.table.to_string()))
+        let Header {
+            family, backend, ..
+        } = section.header;
+        let Some((first, chains)) = self
+            .seen
+            .remove(&(family, backend, section.table.to_string()))
         else {
             return;
         };
@@ -132,7 +144,10 @@ impl Tables {
         all.notes.push(
             Diagnostic::new(
                 &input::SYNTAX,
-                format!("table `{}` is given twice; the later one replaces the first", section.table),
+                format!(
+                    "table `{}` is given twice; the later one replaces the first",
+                    section.table
+                ),
             )
             .severity(Severity::Warning)
             .at(section.opened)
@@ -166,9 +181,8 @@ impl Under<'_, '_> {
             }
         };
         let Some(name) = name else {
-            all.notes.push(
-                Diagnostic::new(&input::SYNTAX, "expected a chain's name").at(span),
-            );
+            all.notes
+                .push(Diagnostic::new(&input::SYNTAX, "expected a chain's name").at(span));
             return;
         };
         let policy = match policy {
@@ -252,7 +266,11 @@ impl Under<'_, '_> {
             ("-I" | "--insert", [chain, rest @ ..]) => {
                 let id = self.chain(chain, span, all);
                 let number = rest.first().and_then(|w| w.text.parse::<usize>().ok());
-                let rest = if number.is_some() { rest.get(1..).unwrap_or(&[]) } else { rest };
+                let rest = if number.is_some() {
+                    rest.get(1..).unwrap_or(&[])
+                } else {
+                    rest
+                };
                 let at = number.unwrap_or(1).saturating_sub(1);
                 self.append(id, chain, Some(at), rest, span, all)
             }
@@ -288,7 +306,10 @@ impl Under<'_, '_> {
             all.notes.push(
                 Diagnostic::new(
                     &input::DANGLING,
-                    format!("chain `{}` is not declared in table `{}`", name.text, self.section.table),
+                    format!(
+                        "chain `{}` is not declared in table `{}`",
+                        name.text, self.section.table
+                    ),
                 )
                 .at(Span::new(self.section.source, name.start, name.end))
                 .help("declare it with a line such as `:NAME - [0:0]`"),
@@ -325,7 +346,9 @@ impl Under<'_, '_> {
             Family::V4 => "--ipv6",
             Family::V6 => "--ipv4",
         };
-        spec.base.iter().any(|o| support::long_name(&o.name.text) == other)
+        spec.base
+            .iter()
+            .any(|o| support::long_name(&o.name.text) == other)
     }
 
     fn work(&self, chain: &str, span: Span) -> Work<'_> {
@@ -379,7 +402,11 @@ impl Under<'_, '_> {
     /// Says at the end of every chain that rules may be missing there.
     fn cut_off(&self, all: &mut Lowering<'_>) {
         let family = self.section.header.family;
-        let last = self.section.lines.last().map_or(self.section.opened, |line| self.span(line));
+        let last = self
+            .section
+            .lines
+            .last()
+            .map_or(self.section.opened, |line| self.span(line));
         for &id in &self.order {
             self.with(id, all, |chain| {
                 chain.rules.push(Rule {

@@ -62,14 +62,20 @@ pub(super) fn addresses(text: &str, family: Family) -> Result<Ranges<u128>, Stri
         .ok_or_else(|| format!("expected a prefix length or a mask behind `/`, found `{mask}`"))?;
     let free = all & !mask;
     let tail = free.trailing_ones();
-    let block = if tail >= 128 { u128::MAX } else { (1u128 << tail) - 1 };
+    let block = if tail >= 128 {
+        u128::MAX
+    } else {
+        (1u128 << tail) - 1
+    };
     let holes = free & !block;
     if holes == 0 {
         let lo = value & mask;
         return Ok(Ranges::span(lo, lo | block));
     }
     if holes.count_ones() > HOLES {
-        return Err(format!("a mask with more than {HOLES} holes in `{text}` is not supported"));
+        return Err(format!(
+            "a mask with more than {HOLES} holes in `{text}` is not supported"
+        ));
     }
     // Every subset of the holes, in the usual way of counting through a bit mask.
     let mut intervals = Vec::new();
@@ -92,7 +98,11 @@ fn mask_of(text: &str, family: Family) -> Option<u128> {
             return None;
         }
         let host = width - length;
-        let low = if host >= 128 { u128::MAX } else { (1u128 << host) - 1 };
+        let low = if host >= 128 {
+            u128::MAX
+        } else {
+            (1u128 << host) - 1
+        };
         return Some(all & !low);
     }
     address_of(text, family).ok()
@@ -103,7 +113,9 @@ pub(super) fn address_of(text: &str, family: Family) -> Result<u128, String> {
     match text.parse::<IpAddr>() {
         Ok(address) if Family::of(address) == family => Ok(number(address)),
         Ok(_) => Err(format!("`{text}` is an address of the other family")),
-        Err(_) => Err(format!("expected an address, found `{text}`; names are not resolved")),
+        Err(_) => Err(format!(
+            "expected an address, found `{text}`; names are not resolved"
+        )),
     }
 }
 
