@@ -5,10 +5,10 @@ use super::{
     Requirement, Text,
 };
 use crate::net::Protocol;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One line of `catalog show`. The field names are the CSV columns.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Row {
     /// The requirement's id. A requirement with several protocols or ranges has several rows.
     pub id: String,
@@ -140,7 +140,7 @@ fn icmp_row(requirement: &Requirement, kind: &IcmpSpec) -> Row {
         String::new(),
     );
     row.title_en = format!("{} (type {}, code {})", row.title_en, kind.kind, kind.code);
-    row.title_zh = format!("{}(类型 {},代码 {})", row.title_zh, kind.kind, kind.code);
+    row.title_zh = format!("{}（类型 {}，代码 {}）", row.title_zh, kind.kind, kind.code);
     row
 }
 

@@ -4,20 +4,19 @@
 //! spanned tree of its own shape, and lowers that tree into the [`Firewall`] model. Parsing never
 //! fails as a whole: what is not understood makes the answers that depend on it *unknown*.
 
+mod facts;
 mod input;
 mod ipset;
 pub mod iptables;
 mod lines;
 mod notes;
 
+pub use facts::HostFacts;
 pub(in crate::dialect) use notes::Notes;
 
 use crate::diagnostic::Diagnostic;
 use crate::firewall::Firewall;
-use crate::net::Prefix;
 use crate::source::{SourceId, Sources};
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// One export format.
 pub struct Dialect {
@@ -61,23 +60,6 @@ pub static DIALECTS: &[Dialect] = &[
         reader: Reader::Sets(ipset::read),
     },
 ];
-
-/// What is known of the host that the exports were taken from.
-#[derive(Debug, Clone, Default)]
-pub struct HostFacts {
-    /// Its own addresses. Incomplete unless `addresses_complete`.
-    pub addresses: BTreeSet<IpAddr>,
-    /// Networks that its local routing table makes its own beside the addresses (`ip route add
-    /// local …`).
-    pub local_networks: Vec<Prefix>,
-    /// Directed broadcast addresses of its networks.
-    pub broadcasts: BTreeSet<IpAddr>,
-    /// Whether the lists above hold all there are (from `ip -j addr` and `ip -j route show table
-    /// all`), or only what the site says.
-    pub addresses_complete: bool,
-    /// Addresses that are certainly not its own: those of the site's other hosts.
-    pub elsewhere: BTreeSet<IpAddr>,
-}
 
 /// Exports read and lowered.
 #[derive(Debug, Default)]

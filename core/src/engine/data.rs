@@ -1,0 +1,736 @@
+//! The facade's data: what goes in and what comes out. Plain, serialisable, with a schema
+//! version; the JSON Schema and the TypeScript types are generated from these types.
+//!
+//! Lists are arrays, never maps keyed by user text, so that JSON and JavaScript objects have the
+//! same order. Absent optional values are left out.
+
+use crate::catalog::{Mode, Need, Row, Scalar};
+use crate::diagnostic::Severity;
+use crate::net::Family;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Version of the shapes in this module. Raised when a field changes its meaning or goes.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// An input text with the name that its user knows it by.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Its name, usually a path; results refer to it.
+    pub name: String,
+    /// The whole text.
+    pub text: String,
+}
+
+/// Texts may hold passwords: only name and size are ever printed.
+impl std::fmt::Debug for Document {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document")
+            .field("name", &self.name)
+            .field("bytes", &self.text.len())
+            .finish()
+    }
+}
+
+/// The language of titles, reasons and explanations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+/// A parameter's value as the user sets it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterValue {
+    /// Parameter id, for example `cni`.
+    pub id: String,
+    /// Its value.
+    pub value: Scalar,
+}
+
+/// A site and how to read it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SiteInput {
+    /// Inventories and site files; several merge.
+    pub documents: Vec<Document>,
+    /// Name of the catalogue; the site's own, else `dce`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<String>,
+    /// Catalogue files of the user's own.
+    pub catalogs: Vec<Document>,
+    /// Parameter values that win over those of the site.
+    pub parameters: Vec<ParameterValue>,
+    /// How errata are applied; the site's own, else `as-published`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Language of texts.
+    pub language: Language,
+}
+
+/// What the engine can be asked.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum Request {
+    /// Who must reach whom on what, and why.
+    Resolve(ResolveRequest),
+    /// Required against permitted, and rule hygiene.
+    Lint(LintRequest),
+    /// One packet's way, or many packets' verdicts.
+    Trace(TraceRequest),
+    /// A catalogue: parameters, roles, rows. Without a name: the list of the built-in ones.
+    Catalog(CatalogRequest),
+    /// What formats texts are in, and what exports guard, as a guess.
+    Detect(DetectRequest),
+    /// What a finding's code means.
+    Explain(ExplainRequest),
+}
+
+/// See [`Request::Resolve`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ResolveRequest {
+    /// The site.
+    pub site: SiteInput,
+    /// Only flows from or to this host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// List every pair of addresses too.
+    pub pairs: bool,
+}
+
+/// See [`Request::Lint`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct LintRequest {
+    /// The site.
+    pub site: SiteInput,
+    /// The exports and where they stand.
+    pub exports: Vec<ExportInput>,
+    /// Only these codes (ids or names); all when empty.
+    pub select: Vec<String>,
+    /// Not these codes.
+    pub ignore: Vec<String>,
+    /// Today, `YYYY-MM-DD`, for accepted excess that expires; nothing expires without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub today: Option<String>,
+}
+
+/// Exports of one system.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ExportInput {
+    /// The texts: `iptables-save`, `ip6tables-save`, `ipset save`, … of one system together.
+    pub documents: Vec<Document>,
+    /// The host that they guard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Or the two zones that they stand between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub between: Option<(String, String)>,
+    /// The format, when detection should not decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<String>,
+}
+
+/// See [`Request::Trace`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct TraceRequest {
+    /// Exports of one system.
+    pub documents: Vec<Document>,
+    /// The format, when detection should not decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<String>,
+    /// The host's own addresses: `ip -j addr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Document>,
+    /// The host's routes: `ip -j route show table all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Document>,
+    /// A packet as text: `in=eth0 tcp 10.0.0.5:40000 > 10.0.0.9:6443 state=new flags=syn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packet: Option<String>,
+    /// Or packets as JSON objects, one a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packets: Option<Document>,
+}
+
+/// See [`Request::Catalog`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CatalogRequest {
+    /// Its name; all built-in ones are listed without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Catalogue files of the user's own.
+    pub catalogs: Vec<Document>,
+    /// Language of texts.
+    pub language: Language,
+}
+
+/// See [`Request::Detect`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct DetectRequest {
+    /// Texts of any kind.
+    pub documents: Vec<Document>,
+    /// The site, for guessing which host an export guards, and for what it declares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteInput>,
+}
+
+/// See [`Request::Explain`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ExplainRequest {
+    /// A code's id (`PW201`) or name (`missing`); all codes without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+/// The envelope of every answer.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Answer {
+    /// [`SCHEMA_VERSION`].
+    pub schema: u32,
+    /// Version of the engine.
+    pub version: String,
+    /// `failure` when the input was unusable: then there is no result.
+    pub status: Status,
+    /// What there is to say about the input, in the order of the input.
+    pub diagnostics: Vec<DiagnosticData>,
+    /// The result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Outcome>,
+}
+
+/// Whether there is a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// There is a result, perhaps with diagnostics.
+    Success,
+    /// The input was unusable; the diagnostics say why.
+    Failure,
+}
+
+/// The results, by operation.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// For [`Request::Resolve`].
+    Resolve(ResolveResult),
+    /// For [`Request::Lint`].
+    Lint(LintResult),
+    /// For [`Request::Trace`].
+    Trace(TraceResult),
+    /// For [`Request::Catalog`].
+    Catalog(CatalogResult),
+    /// For [`Request::Detect`].
+    Detect(DetectResult),
+    /// For [`Request::Explain`].
+    Explain(ExplainResult),
+}
+
+/// A place in an input text. Lines and columns start at 1; columns count characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// Name of the document.
+    pub source: String,
+    /// First line.
+    pub line: u32,
+    /// First column.
+    pub column: u32,
+    /// Last line.
+    pub end_line: u32,
+    /// Column just behind the last character.
+    pub end_column: u32,
+    /// The text there (its first line, shortened); left out where it might hold a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<String>,
+    /// What is to be seen there; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub label: String,
+}
+
+/// A statement about the input.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DiagnosticData {
+    /// Stable id, for example `PW003`.
+    pub code: String,
+    /// Short name, for example `syntax`.
+    pub name: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What is the matter.
+    pub message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    /// Where; the primary place first.
+    pub places: Vec<Place>,
+}
+
+/// Who must reach whom on what, and why.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ResolveResult {
+    /// The catalogue's name.
+    pub catalog: String,
+    /// Its version.
+    pub catalog_version: String,
+    /// Its title.
+    pub title: String,
+    /// How errata were applied.
+    pub mode: Mode,
+    /// The clusters with the parameter values that hold in them.
+    pub clusters: Vec<ClusterData>,
+    /// The machines.
+    pub hosts: Vec<HostData>,
+    /// Sources and destinations of flows; flows refer to them by id.
+    pub groups: Vec<GroupData>,
+    /// The flows, ordered by family, destination and service.
+    pub flows: Vec<FlowData>,
+    /// The requirements that flows refer to by id.
+    pub requirements: Vec<RequirementData>,
+    /// Requirements that apply but have no counterpart in the site.
+    pub unmatched: Vec<UnmatchedData>,
+    /// Every pair of addresses, where asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub pairs: Vec<PairData>,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ClusterData {
+    /// Its name.
+    pub name: String,
+    /// `global` or `worker`.
+    pub kind: String,
+    /// The values of all parameters, ordered by id.
+    pub parameters: Vec<ParameterValue>,
+}
+
+/// A machine.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct HostData {
+    /// Its name.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// Its cluster's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// Its zone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// Who a flow is from or to.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct GroupData {
+    /// Unique id, for example `global/control-plane`.
+    pub id: String,
+    /// What it is called in the language asked for.
+    pub title: String,
+    /// `hosts`, `vip` or `external`.
+    pub kind: String,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// Its cluster's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Names of its members.
+    pub members: Vec<String>,
+    /// The fewest prefixes that are exactly its IPv4 addresses.
+    pub ipv4: Vec<String>,
+    /// The same for IPv6.
+    pub ipv6: Vec<String>,
+}
+
+/// One required opening.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct FlowData {
+    /// Unique and stable, for example `ipv4:global/node>global/control-plane:tcp/6443`.
+    pub id: String,
+    /// Address family.
+    pub family: Family,
+    /// Id of the source group.
+    pub from: String,
+    /// Id of the destination group.
+    pub to: String,
+    /// `tcp`, `udp`, `sctp`, `icmp`, or an IP protocol number.
+    pub protocol: String,
+    /// Destination ports: a number, a range, or empty.
+    pub ports: String,
+    /// ICMP type and code in this family, for example `8/0`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp: Option<String>,
+    /// The strongest need among the reasons.
+    pub need: Need,
+    /// Why.
+    pub because: Vec<ReasonData>,
+    /// Whether upstream documentation contradicts one of the reasons' published rows.
+    pub erratum: bool,
+}
+
+/// Why a flow is required.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ReasonData {
+    /// Id of the requirement.
+    pub requirement: String,
+    /// Role of the source, where the flow's own group is wider or named otherwise.
+    pub from_role: String,
+    /// Role of the destination.
+    pub to_role: String,
+}
+
+/// A requirement as flows refer to it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RequirementData {
+    /// Its id.
+    pub id: String,
+    /// What it is for.
+    pub title: String,
+    /// How much the platform needs it.
+    pub need: Need,
+    /// Where it is published: document, section, row.
+    pub citation: String,
+    /// What we read into the published row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed: Option<String>,
+    /// What upstream says against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erratum: Option<ErratumData>,
+}
+
+/// Where upstream documentation contradicts or completes a row.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ErratumData {
+    /// What is wrong or missing.
+    pub note: String,
+    /// Its source.
+    pub source: String,
+    /// Whether this mode applies the correction.
+    pub applied: bool,
+    /// Whether there is a correction, so that the two modes differ here.
+    pub differs: bool,
+}
+
+/// A requirement without a counterpart.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct UnmatchedData {
+    /// Id of the requirement.
+    pub requirement: String,
+    /// Its title.
+    pub title: String,
+    /// Roles that nothing in the site has.
+    pub roles: Vec<String>,
+}
+
+/// One pair of addresses of a flow.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PairData {
+    /// Id of the flow.
+    pub flow: String,
+    /// Name of the source.
+    pub from: String,
+    /// Its address or prefix.
+    pub from_address: String,
+    /// Name of the destination.
+    pub to: String,
+    /// Its address or prefix.
+    pub to_address: String,
+}
+
+/// Required against permitted.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct LintResult {
+    /// The findings: by export, then by severity, then by line.
+    pub findings: Vec<FindingData>,
+    /// Counts.
+    pub summary: LintSummary,
+    /// What was checked, and how far it was understood.
+    pub exports: Vec<ExportData>,
+    /// The requirements that findings refer to by id.
+    pub requirements: Vec<RequirementData>,
+}
+
+/// Counts of a lint run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LintSummary {
+    /// Findings of severity error.
+    pub errors: usize,
+    /// Of severity warning.
+    pub warnings: usize,
+    /// Of severity note.
+    pub notes: usize,
+    /// Required flows whose fate is unknown: the answer is incomplete.
+    pub unknown: usize,
+    /// Required flows that were checked, each once for every host or boundary it passes.
+    pub checked: usize,
+    /// Of these, those proved to pass.
+    pub permitted: usize,
+}
+
+/// An export that was checked.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ExportData {
+    /// What it guards: a host's name, or `ZONE and ZONE`.
+    pub guards: String,
+    /// Names of the documents.
+    pub documents: Vec<String>,
+    /// The dialects they were read as.
+    pub dialects: Vec<String>,
+    /// Number of rules.
+    pub rules: usize,
+    /// Number of lines with a match or action that is not modelled.
+    pub not_modelled: usize,
+    /// Required flows that were checked here.
+    pub checked: usize,
+}
+
+/// A finding.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct FindingData {
+    /// Stable id of its kind, for example `PW201`.
+    pub code: String,
+    /// Short name of its kind, for example `missing`.
+    pub name: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What is the matter, in one line.
+    pub message: String,
+    /// What the export guards: a host's name, or `ZONE and ZONE`.
+    pub guards: String,
+    /// `input`, `output` or `forward`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
+    /// Id of the flow that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
+    /// Ids of the requirements behind that flow.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub requirements: Vec<String>,
+    /// The packets that it is about, a line for each readable part.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub packets: Vec<String>,
+    /// One of these packets, as `portwright trace` takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witness: Option<WitnessData>,
+    /// The lines that decide: the primary place first.
+    pub places: Vec<Place>,
+    /// What the answer depends on; lines that are not modelled.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub depends_on: Vec<Place>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<FixData>,
+    /// Stays the same while unrelated lines change.
+    pub fingerprint: String,
+}
+
+/// A concrete packet.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct WitnessData {
+    /// As text, for `portwright trace`.
+    pub packet: String,
+    /// Its fate: `accept`, `drop`, `reject` or `unknown`.
+    pub verdict: String,
+    /// What ended each base chain that it passed, for example `filter/INPUT/3:accept`.
+    pub path: Vec<String>,
+}
+
+/// What to do about a finding.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct FixData {
+    /// In words.
+    pub text: String,
+    /// Lines in the export's own language; empty when only words help.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub lines: Vec<String>,
+    /// Put them before this place; else replace it, when `replace` is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// Whether `lines` replace the place instead of preceding it. No lines: delete it.
+    pub replace: bool,
+}
+
+/// One packet's way, or many packets' verdicts.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TraceResult {
+    /// One for each packet, in their order.
+    pub packets: Vec<TracedPacket>,
+}
+
+/// The answer for one packet: a line of `trace --packets`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TracedPacket {
+    /// The id that the packet came with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<serde_json::Value>,
+    /// `accept`, `drop`, `reject` or `unknown`.
+    pub verdict: String,
+    /// What ended each base chain that it passed: `TABLE/CHAIN/INDEX:VERDICT` or
+    /// `TABLE/CHAIN/policy:VERDICT`.
+    pub path: Vec<String>,
+    /// Line of the rule or policy that decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// What the verdict depends on; empty unless unknown.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub depends_on: Vec<DependsOn>,
+    /// Every rule that it matches on its way; only for a single packet.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub steps: Vec<StepData>,
+    /// Why the packet could not be read; then the verdict is `unknown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A line that a verdict depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DependsOn {
+    /// Line in its document.
+    pub line: u32,
+    /// Why.
+    pub why: String,
+    /// Name of the document, where there is more than one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
+
+/// Something on a packet's way.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct StepData {
+    /// `enter`, `match` or `verdict`.
+    pub kind: String,
+    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`.
+    pub at: String,
+    /// The verdict, for the kind `verdict`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// The line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A catalogue, or the list of them.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CatalogResult {
+    /// The built-in catalogues, or the one asked for.
+    pub catalogs: Vec<CatalogSummary>,
+    /// Parameters of the one asked for, from which a form can be drawn.
+    pub parameters: Vec<ParameterData>,
+    /// Its roles.
+    pub roles: Vec<RoleData>,
+    /// Its rows, values as published.
+    pub rows: Vec<Row>,
+}
+
+/// A catalogue in one line.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CatalogSummary {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its title.
+    pub title: String,
+    /// Number of requirements, those of catalogues that it uses included.
+    pub requirements: usize,
+}
+
+/// A parameter.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ParameterData {
+    /// Its id.
+    pub id: String,
+    /// What it decides.
+    pub title: String,
+    /// Allowed values; empty when any port or range is.
+    pub values: Vec<Scalar>,
+    /// The value when a site says nothing.
+    pub default: Scalar,
+}
+
+/// A role.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RoleData {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub title: String,
+    /// `host`, `vip` or `external`.
+    pub kind: String,
+}
+
+/// What texts are.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DetectResult {
+    /// One for each document, in their order.
+    pub documents: Vec<Detected>,
+    /// What the site says that its exports guard; the caller reads the files.
+    pub guards: Vec<GuardData>,
+}
+
+/// What exports guard, as a site says it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct GuardData {
+    /// Paths as written, relative to the file that declares them.
+    pub exports: Vec<String>,
+    /// The host that they guard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Or the two zones that they stand between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub between: Option<(String, String)>,
+    /// Name of the document that declares it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_in: Option<String>,
+}
+
+/// What a text is.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Detected {
+    /// Name of the document.
+    pub name: String,
+    /// `site`, `export`, `catalog` or `unknown`.
+    pub kind: String,
+    /// Id of its format, for example `iptables-save` or `dce-cluster-config`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The host that an export probably guards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+}
+
+/// What codes mean.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ExplainResult {
+    /// One or all of them.
+    pub codes: Vec<CodeData>,
+}
+
+/// What a code means.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CodeData {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its usual severity.
+    pub severity: Severity,
+    /// One line.
+    pub summary: String,
+    /// Markdown.
+    pub explanation: String,
+}
