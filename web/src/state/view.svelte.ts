@@ -1,0 +1,86 @@
+import { messages } from '../text/messages';
+import type { Project } from './project.svelte';
+
+/** What is chosen: a rule or a finding. */
+export type Selection = { kind: 'flow'; id: string } | { kind: 'finding'; key: string };
+
+/** Colours. */
+export type Theme = 'auto' | 'light' | 'dark';
+
+/** The tabs of the middle pane. */
+export type ResultTab = 'rules' | 'findings' | 'messages';
+
+/** The panes, one of which a narrow screen shows. */
+export type Pane = 'inputs' | 'results' | 'inspector';
+
+const THEME_KEY = 'portwright.theme';
+
+/** What the user looks at: nothing of it is part of the project. */
+export class View {
+  tab = $state<ResultTab>('rules');
+  pane = $state<Pane>('results');
+  filter = $state('');
+  selection = $state.raw<Selection | undefined>(undefined);
+  /** Name of the inventory text in the editor. */
+  document = $state<string | undefined>(undefined);
+  /** A line to go to, in the editor or in the export's text; a new object each time. */
+  target = $state.raw<{ source: string; line: number } | undefined>(undefined);
+  theme = $state<Theme>(readTheme());
+  /** What could not be opened. */
+  notices = $state.raw<string[]>([]);
+  /** The words in the language of the project. */
+  words = $derived.by(() => messages[this.#project.language]);
+
+  #project: Project;
+
+  constructor(project: Project) {
+    this.#project = project;
+  }
+
+  /** Keeps the document's element in step; to be called where effects live. */
+  follow(): void {
+    $effect(() => {
+      document.documentElement.lang = this.#project.language === 'zh' ? 'zh-CN' : 'en';
+    });
+    $effect(() => {
+      document.documentElement.dataset.theme = this.theme;
+      storeTheme(this.theme);
+    });
+  }
+
+  /** Chooses a rule or a finding; on a narrow screen the details come forward. */
+  select(selection: Selection): void {
+    this.selection = selection;
+    this.pane = 'inspector';
+  }
+
+  /** Goes to a line of a text: inventories open in the editor, exports beside their findings. */
+  goTo(source: string, line: number): void {
+    this.target = { source, line };
+    if (this.#project.exports.some(({ name }) => name === source)) {
+      this.tab = 'findings';
+      this.pane = 'results';
+    } else if (this.#project.find(source)) {
+      this.document = source;
+      this.pane = 'inputs';
+    }
+  }
+}
+
+/** Storage may be forbidden: the theme is then not remembered. */
+function readTheme(): Theme {
+  try {
+    const stored = localStorage.getItem(THEME_KEY);
+    return stored === 'light' || stored === 'dark' ? stored : 'auto';
+  } catch {
+    return 'auto';
+  }
+}
+
+function storeTheme(theme: Theme): void {
+  try {
+    localStorage.setItem(THEME_KEY, theme);
+  } catch {
+    return;
+  }
+}
