@@ -2,9 +2,11 @@
 //! and nothing else?
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 pub mod catalog;
 pub mod diagnostic;
 pub mod dialect;
+pub mod emit;
 pub mod engine;
 pub mod firewall;
 pub mod graph;

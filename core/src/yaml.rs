@@ -73,22 +73,34 @@ fn diagnostic(sources: &Sources, id: SourceId, error: &Error) -> Diagnostic {
         .help(help)
 }
 
-/// The place as a byte range; the whole line where the library knows no bytes.
+/// The place as a byte range; from line and column where the library knows no bytes.
 fn span(sources: &Sources, id: SourceId, location: Option<Location>) -> Span {
     let Some(location) = location else {
         return sources.line_span(id, 1);
     };
-    let line = u32::try_from(location.line()).unwrap_or(u32::MAX).max(1);
     let span = location.span();
     let length = span.byte_len().and_then(|len| u32::try_from(len).ok());
-    match span.byte_offset().and_then(|at| u32::try_from(at).ok()) {
-        Some(start) => Span {
+    if let Some(start) = span.byte_offset().and_then(|at| u32::try_from(at).ok()) {
+        return Span {
             source: id,
             start,
             end: start.saturating_add(length.unwrap_or(0)),
-        },
-        None => sources.line_span(id, line),
+        };
     }
+    let line = u32::try_from(location.line()).unwrap_or(u32::MAX).max(1);
+    let column = usize::try_from(location.column()).unwrap_or(usize::MAX);
+    let before: usize = sources
+        .get(id)
+        .map_or("", |source| source.line(line))
+        .chars()
+        .take(column.saturating_sub(1))
+        .map(char::len_utf8)
+        .sum();
+    let whole = sources.line_span(id, line);
+    let start = whole
+        .start
+        .saturating_add(u32::try_from(before).unwrap_or(u32::MAX));
+    Span { start, ..whole }
 }
 
 /// What is the matter, and what to do.
@@ -124,6 +136,7 @@ fn describe(error: &Error) -> (String, &'static str) {
             format!("expected {}, found {}", plain(expected), kind(unexpected)),
             VALUE,
         ),
+        Error::Unexpected { expected, .. } => (format!("expected {}", plain(expected)), VALUE),
         Error::InvalidScalar { ty, .. } => (format!("expected {}", plain(ty)), VALUE),
         Error::InvalidBooleanStrict { .. } => ("expected `true` or `false`".into(), VALUE),
         Error::DuplicateMappingKey { key, .. } => (
@@ -147,11 +160,11 @@ fn describe(error: &Error) -> (String, &'static str) {
         ),
         Error::AliasError { error, .. } => describe(error),
         Error::Message { msg, .. } | Error::ExternalMessage { msg, .. } => (
-            msg.trim_end_matches('.').to_owned(),
+            without_place(msg).to_owned(),
             "correct the YAML at this place",
         ),
         other => (
-            other.without_snippet().to_string(),
+            without_place(&other.without_snippet().to_string()).to_owned(),
             "correct the YAML at this place",
         ),
     }
@@ -163,6 +176,12 @@ fn list(expected: &[&'static str]) -> String {
         [one] => format!("`{one}`"),
         many => format!("one of `{}`", many.join("`, `")),
     }
+}
+
+/// A message of the library without the place that it may end with: the span says it.
+fn without_place(message: &str) -> &str {
+    let end = message.find(" at line ").unwrap_or(message.len());
+    message.get(..end).unwrap_or(message).trim_end_matches('.')
 }
 
 /// The kind of a found value (`string "x"` → `string`), never the value.
@@ -184,6 +203,9 @@ fn plain(expected: &str) -> &str {
         "f32" | "f64" => "a number",
         "bool" | "boolean" | "a boolean" => "`true` or `false`",
         "String" | "str" => "a text",
+        "mapping start" => "a mapping",
+        "sequence start" => "a list",
+        "string scalar" => "a single value",
         other if other.starts_with("struct ") => "a mapping with named keys",
         other => other,
     }
@@ -227,6 +249,30 @@ mod tests {
             "2:7 expected a whole number up to 65535",
         );
         check("port: hunter2\n", "1:7 expected a whole number up to 65535");
+        // Bytes, not characters; either line ending; with a byte order mark.
+        check(
+            "name: 自有\nport: x\n",
+            "2:7 expected a whole number up to 65535",
+        );
+        check(
+            "name: a\r\nport: x\r\n",
+            "2:7 expected a whole number up to 65535",
+        );
+        check(
+            "\u{feff}name: 自\nport: x\n",
+            "2:7 expected a whole number up to 65535",
+        );
+        check("name: a\nport: [1\n", "2:7 expected a single value");
+        check(
+            "name: a\n\tport: 1\n",
+            "1:7 while scanning a plain scalar, found a tab",
+        );
+        check(
+            "port: 1\n---\nport: 2\n",
+            "3:1 expected one YAML document, found several",
+        );
+        check("- 1\n", "1:1 expected a mapping");
+        check("port: *x\n", "1:7 alias references unknown anchor");
         check(
             "port: 1\nport: 2\n",
             "2:1 the key `port` stands here a second time",

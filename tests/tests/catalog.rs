@@ -153,6 +153,20 @@ fn every_builtin_catalogue_is_consistent() {
     }
 }
 
+/// Chinese takes full-width punctuation; half-width commas betray a careless translation.
+#[test]
+fn chinese_texts_use_chinese_punctuation() {
+    let han = |c: char| ('\u{4e00}'..='\u{9fff}').contains(&c);
+    for row in load("dce").rows() {
+        let characters: Vec<char> = row.title_zh.chars().collect();
+        for pair in characters.windows(2) {
+            let careless = han(pair[0]) && ",;:()".contains(pair[1])
+                || ",;:()".contains(pair[0]) && han(pair[1]);
+            assert!(!careless, "{}: {}", row.id, row.title_zh);
+        }
+    }
+}
+
 #[test]
 fn what_the_page_does_not_list_is_not_required_by_default() {
     let catalog = load("dce");
@@ -167,6 +181,7 @@ fn what_the_page_does_not_list_is_not_required_by_default() {
         let named = [
             "calico-route-reflector",
             "load-balancer",
+            "api-vip",
             "chart-repository",
             "binary-repository",
             "os-repository",
@@ -308,10 +323,13 @@ fn default_and_optional_products_follow_the_page() {
     );
 }
 
+/// Source, target and need in least privilege; none where the row is not opened.
+type Corrected = Option<(&'static str, &'static str, Need)>;
+
 #[test]
 fn corrections_apply_in_least_privilege_only() {
     let catalog = load("dce");
-    let cases: &[(&str, Option<(&str, &str, Need)>)] = &[
+    let cases: &[(&str, Corrected)] = &[
         (
             "kubernetes.etcd-client",
             Some(("control-plane, etcd", "etcd", Need::Required)),

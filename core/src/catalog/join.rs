@@ -68,7 +68,10 @@ impl Catalog {
             problems: Vec::new(),
         };
         joiner.read_own(own);
-        joiner.visit(name, None);
+        if joiner.problems.is_empty() {
+            joiner.visit(name, None);
+            joiner.unused();
+        }
         let Joiner {
             files,
             finished,
@@ -215,6 +218,24 @@ impl Joiner<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// A file that was given but never reached would be ignored silently.
+    fn unused(&mut self) {
+        if !self.problems.is_empty() {
+            return;
+        }
+        for (name, file) in &self.own {
+            let problem = Diagnostic::new(
+                &requirement::BAD_CATALOG,
+                format!("the catalogue `{name}` is given, but nothing uses it"),
+            );
+            self.problems.push(
+                problem
+                    .at(file.find(self.sources, "catalog", name))
+                    .help("add its name to `uses`, or leave the file out"),
+            );
         }
     }
 

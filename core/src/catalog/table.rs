@@ -140,7 +140,7 @@ fn icmp_row(requirement: &Requirement, kind: &IcmpSpec) -> Row {
         String::new(),
     );
     row.title_en = format!("{} (type {}, code {})", row.title_en, kind.kind, kind.code);
-    row.title_zh = format!("{}(类型 {},代码 {})", row.title_zh, kind.kind, kind.code);
+    row.title_zh = format!("{}（类型 {}，代码 {}）", row.title_zh, kind.kind, kind.code);
     row
 }
 

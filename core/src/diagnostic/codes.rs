@@ -62,6 +62,9 @@ codes! {
         /// A rule, chain or set refers to something that does not exist in the export. An
         /// answer that depends on it is *unknown*.
         DANGLING = "PW007" "dangling" Warning "a reference has no target";
+        /// The input does not say something that the answer needs, and Portwright went on with
+        /// the likeliest reading. Say it yourself to be sure.
+        ASSUMED = "PW008" "assumed" Note "something that the input leaves unsaid was assumed";
     }
     /// Sites and catalogues that contradict themselves or each other.
     pub mod requirement {
@@ -95,6 +98,8 @@ codes! {
         NO_ADDRESS = "PW111" "no-address" Error "a host has no usable address";
         /// Nothing to work with: no host was found in the input.
         NO_HOSTS = "PW112" "no-hosts" Error "the site has no hosts";
+        /// The last day of an accepted excess is over: what it accepted is reported again.
+        EXPIRED = "PW113" "expired" Warning "an acceptance has expired";
     }
     /// Required against permitted.
     pub mod coverage {

@@ -4,11 +4,19 @@
 //! spanned tree of its own shape, and lowers that tree into the [`Firewall`] model. Parsing never
 //! fails as a whole: what is not understood makes the answers that depend on it *unknown*.
 
+mod facts;
+mod input;
+mod ipset;
+pub mod iptables;
+mod lines;
+mod notes;
+
+pub use facts::HostFacts;
+pub(in crate::dialect) use notes::Notes;
+
 use crate::diagnostic::Diagnostic;
 use crate::firewall::Firewall;
 use crate::source::{SourceId, Sources};
-use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// One export format.
 pub struct Dialect {
@@ -18,20 +26,40 @@ pub struct Dialect {
     pub title: &'static str,
     /// How well a text looks like this format: 0 not at all, 100 surely.
     pub detect: fn(&str) -> u8,
+    /// What its texts hold and how they are read.
+    reader: Reader,
 }
 
-/// What is known of the host that the exports were taken from.
-#[derive(Debug, Clone, Default)]
-pub struct HostFacts {
-    /// Its own addresses. Incomplete unless `addresses_complete`.
-    pub addresses: BTreeSet<IpAddr>,
-    /// Directed broadcast addresses of its networks.
-    pub broadcasts: BTreeSet<IpAddr>,
-    /// Whether the lists above hold all there are (from `ip -j addr`), or only what the site says.
-    pub addresses_complete: bool,
-    /// Addresses that are certainly not its own: those of the site's other hosts.
-    pub elsewhere: BTreeSet<IpAddr>,
+/// What a dialect's texts hold.
+enum Reader {
+    /// Rules; takes all texts of this dialect together, after every set has been read.
+    Rules(fn(&Context<'_>, &[SourceId], &mut Firewall, &mut Notes)),
+    /// Sets that rules of other texts name.
+    Sets(fn(&Sources, SourceId, &mut ipset::Sets, &mut Notes)),
 }
+
+/// What rules are read with.
+struct Context<'a> {
+    sources: &'a Sources,
+    host: &'a HostFacts,
+    sets: &'a ipset::Sets,
+}
+
+/// Every format, in the order in which documentation lists them.
+pub static DIALECTS: &[Dialect] = &[
+    Dialect {
+        id: "iptables-save",
+        title: "iptables-save, ip6tables-save, iptables -S",
+        detect: iptables::detect,
+        reader: Reader::Rules(iptables::read),
+    },
+    Dialect {
+        id: "ipset-save",
+        title: "ipset save",
+        detect: ipset::detect,
+        reader: Reader::Sets(ipset::read),
+    },
+];
 
 /// Exports read and lowered.
 #[derive(Debug, Default)]
@@ -44,6 +72,47 @@ pub struct Loaded {
     pub dialects: Vec<(SourceId, Option<&'static str>)>,
 }
 
-/// Reads the exports of one system. `dialect` names the format when the user knows better than
-/// detection; auxiliary texts (`ipset save`) are still detected.
-pub type Load = fn(&Sources, &[SourceId], Option<&str>, &HostFacts) -> Loaded;
+/// Reads the exports of one system, in any order. `dialect` names the format when the user knows
+/// better than detection; auxiliary texts (`ipset save`) are still detected.
+#[must_use]
+pub fn load(
+    sources: &Sources,
+    exports: &[SourceId],
+    dialect: Option<&str>,
+    host: &HostFacts,
+) -> Loaded {
+    let mut loaded = Loaded::default();
+    let mut notes = Notes::default();
+    let mut found: Vec<(&'static Dialect, SourceId)> = Vec::new();
+    for &id in exports {
+        let known = input::recognise(sources, id, dialect, &mut notes);
+        loaded.dialects.push((id, known.map(|d| d.id)));
+        found.extend(known.map(|d| (d, id)));
+    }
+    let mut sets = ipset::Sets::default();
+    for (dialect, id) in &found {
+        if let Reader::Sets(read) = dialect.reader {
+            read(sources, *id, &mut sets, &mut notes);
+        }
+    }
+    let context = Context {
+        sources,
+        host,
+        sets: &sets,
+    };
+    for dialect in DIALECTS {
+        let Reader::Rules(read) = dialect.reader else {
+            continue;
+        };
+        let texts: Vec<SourceId> = found
+            .iter()
+            .filter(|(d, _)| d.id == dialect.id)
+            .map(|&(_, id)| id)
+            .collect();
+        if !texts.is_empty() {
+            read(&context, &texts, &mut loaded.firewall, &mut notes);
+        }
+    }
+    loaded.diagnostics = notes.finish();
+    loaded
+}

@@ -181,7 +181,7 @@ pub struct CatalogRequest {
 pub struct DetectRequest {
     /// Texts of any kind.
     pub documents: Vec<Document>,
-    /// The site, for guessing which host an export guards.
+    /// The site, for guessing which host an export guards, and for what it declares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteInput>,
 }
@@ -678,6 +678,24 @@ pub struct RoleData {
 pub struct DetectResult {
     /// One for each document, in their order.
     pub documents: Vec<Detected>,
+    /// What the site says that its exports guard; the caller reads the files.
+    pub guards: Vec<GuardData>,
+}
+
+/// What exports guard, as a site says it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct GuardData {
+    /// Paths as written, relative to the file that declares them.
+    pub exports: Vec<String>,
+    /// The host that they guard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Or the two zones that they stand between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub between: Option<(String, String)>,
+    /// Name of the document that declares it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_in: Option<String>,
 }
 
 /// What a text is.

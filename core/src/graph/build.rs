@@ -7,7 +7,7 @@ use crate::catalog::{
     Catalog, Mode, NodeBind, PortSpec, Requirement, RoleKind, Scalar, Scope, Services,
 };
 use crate::net::{PortRange, Service, bounds};
-use crate::site::{ClusterKind, Site};
+use crate::site::{ClusterKind, Host, Site};
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -260,9 +260,8 @@ impl Builder<'_> {
         // for catalogues that were not checked.
         for _ in 0..8 {
             let hosts = self.site.hosts.iter().enumerate();
-            let having = hosts.filter(|(_, host)| {
-                self.is_at(place, host.cluster) && has_role(&host.roles, role_now, host.cluster)
-            });
+            let having = hosts
+                .filter(|(_, host)| self.is_at(place, host.cluster) && has_role(host, role_now));
             members = having.map(|(at, _)| Member::Host(at)).collect();
             let fallback = self
                 .catalog
@@ -492,11 +491,13 @@ fn with_port(service: Service, port: u16) -> Service {
     }
 }
 
-/// Every machine of a cluster that runs Kubernetes is a `node`.
-fn has_role(roles: &BTreeSet<String>, role: &str, cluster: Option<usize>) -> bool {
+/// Whether a host has a role. Every machine of a cluster that runs Kubernetes is a `node`.
+#[must_use]
+pub fn has_role(host: &Host, role: &str) -> bool {
+    let roles = &host.roles;
     roles.contains(role)
         || role == "node"
-            && cluster.is_some()
+            && host.cluster.is_some()
             && (roles.contains("control-plane") || roles.contains("worker"))
 }
 

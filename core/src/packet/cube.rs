@@ -258,6 +258,12 @@ impl Cube {
             && self.unknown.and(&other.unknown).is_some()
     }
 
+    /// Whether any packet is in it and in one of the others.
+    #[must_use]
+    pub fn overlaps_any(&self, others: &[Self]) -> bool {
+        others.iter().any(|other| self.overlaps(other))
+    }
+
     /// Whether all of its packets are in the other.
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {

@@ -3,6 +3,38 @@
 //!
 //! Importers (one file per inventory format) turn a text into a [`Site`]; several sites merge.
 
+mod address;
+mod ansible;
+mod ansible_ini;
+mod ansible_json;
+mod ansible_yaml;
+mod cluster_config;
+mod csv;
+mod document;
+mod embedded;
+mod endpoint;
+mod group_vars;
+mod inventory;
+mod json;
+mod known_variables;
+mod kubean;
+mod kubectl;
+mod merge;
+mod parties;
+mod portwright;
+mod read;
+mod secret;
+mod select;
+mod spanned;
+mod tree;
+mod validate;
+mod variables;
+
+pub use document::schema;
+pub use read::{FORMATS, Format, Read, read};
+pub use secret::redact;
+pub use select::Selector;
+
 use crate::catalog::{Mode, Scalar};
 use crate::net::{PortRange, Prefix};
 use crate::source::Span;
@@ -160,8 +192,8 @@ pub enum Stand {
 /// Excess that somebody has accepted. Absent fields match everything.
 #[derive(Debug, Clone)]
 pub struct Accepted {
-    /// Host names it is for: a name or a regular expression.
-    pub host: Option<String>,
+    /// Hosts it is for.
+    pub host: Option<Selector>,
     /// Sources.
     pub from: Vec<Prefix>,
     /// Destinations.

@@ -1,10 +1,9 @@
 //! Whether catalogues that are joined are consistent.
 
+mod service;
+
 use super::join::File;
-use super::{
-    Condition, Correction, OneOrMany, Parameter, PortSpec, ProtocolSpec, Requirement, Role,
-    RoleKind, Scalar, Text,
-};
+use super::{Correction, Parameter, Requirement, Role, RoleKind, Scalar, Text};
 use crate::diagnostic::{Diagnostic, requirement};
 use crate::source::{Sources, Span};
 use std::collections::BTreeMap;
@@ -19,10 +18,13 @@ pub(super) fn check(sources: &Sources, files: &[File]) -> Vec<Diagnostic> {
         place: None,
     };
     checker.names(files);
-    for file in files {
-        checker.document(file);
+    // What a name means is not known where it means two things.
+    if checker.problems.is_empty() {
+        for file in files {
+            checker.document(file);
+        }
+        checker.rival_defaults(files);
     }
-    checker.rival_defaults(files);
     checker.problems
 }
 
@@ -50,34 +52,49 @@ impl<'a> Checker<'a> {
 
     /// Collects parameters and roles; ids are unique over all catalogues.
     fn names(&mut self, files: &'a [File]) {
-        let mut requirements = BTreeMap::new();
+        let mut places = BTreeMap::new();
         for file in files {
-            let name = file.document.catalog.as_str();
-            for parameter in &file.document.parameters {
-                self.at(file, "id", &parameter.id);
-                let other = self.parameters.insert(&parameter.id, parameter).is_some();
-                self.id("parameter", &parameter.id, other);
+            let document = &file.document;
+            for parameter in &document.parameters {
+                self.parameters.insert(&parameter.id, parameter);
+                self.name(file, "parameter", &parameter.id, &mut places);
             }
-            for role in &file.document.roles {
-                self.at(file, "id", &role.id);
-                let other = self.roles.insert(&role.id, role).is_some();
-                self.id("role", &role.id, other);
+            for role in &document.roles {
+                self.roles.insert(&role.id, role);
+                self.name(file, "role", &role.id, &mut places);
             }
-            for requirement in &file.document.requirements {
-                self.at(file, "id", &requirement.id);
-                let other = requirements.insert(&requirement.id, name).is_some();
-                self.id("requirement", &requirement.id, other);
+            for requirement in &document.requirements {
+                self.name(file, "requirement", &requirement.id, &mut places);
             }
         }
     }
 
-    fn id(&mut self, what: &str, id: &str, taken: bool) {
-        if taken {
+    fn name(
+        &mut self,
+        file: &File,
+        what: &'a str,
+        id: &'a str,
+        places: &mut BTreeMap<(&'a str, &'a str), Span>,
+    ) {
+        self.at(file, "id", id);
+        let here = self.place;
+        self.id(what, id);
+        if let Some(first) = places.get(&(what, id)).copied() {
+            self.place = Some(first);
             self.problem(
                 format!("the {what} `{id}` exists twice"),
                 "give each its own id; ids are shared by all catalogues that are joined",
             );
+            let other = here.filter(|span| span.source != first.source);
+            if let (Some(span), Some(problem)) = (other, self.problems.last_mut()) {
+                *problem = problem.clone().label(span, "the other one");
+            }
+        } else if let Some(span) = here {
+            places.insert((what, id), span);
         }
+    }
+
+    fn id(&mut self, what: &str, id: &str) {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
         if id.is_empty() || !id.chars().all(fits) {
             self.problem(
@@ -92,7 +109,7 @@ impl<'a> Checker<'a> {
     fn document(&mut self, file: &File) {
         let document = &file.document;
         self.at(file, "catalog", &document.catalog);
-        self.id("catalogue", &document.catalog, false);
+        self.id("catalogue", &document.catalog);
         self.text("the catalogue", &document.title);
         for (id, value) in &document.defaults {
             self.default(id, value);
@@ -201,6 +218,7 @@ impl<'a> Checker<'a> {
                 "say where it is published in `citation.document`",
             );
         }
+        let before = self.problems.len();
         self.ends(&what, &one.from, &one.to);
         self.service(
             &what,
@@ -209,6 +227,7 @@ impl<'a> Checker<'a> {
             one.icmp.is_some(),
             &one.to,
         );
+        let sound = self.problems.len() == before;
         if let Some(when) = &one.when {
             self.condition(&what, when);
         }
@@ -223,11 +242,12 @@ impl<'a> Checker<'a> {
             );
         }
         if let Some(correction) = &erratum.correction {
-            self.correction(one, correction);
+            self.correction(one, correction, sound);
         }
     }
 
-    fn correction(&mut self, one: &Requirement, correction: &Correction) {
+    /// `sound`: ends and services of the published row are, so that faults are the correction's.
+    fn correction(&mut self, one: &Requirement, correction: &Correction, sound: bool) {
         let what = format!("the correction of `{}`", one.id);
         if let Some(title) = &correction.title {
             self.text(&what, title);
@@ -247,155 +267,15 @@ impl<'a> Checker<'a> {
                 "use `drop` alone (with `title` if the title is wrong), or name what changes",
             );
         }
+        if !sound {
+            return;
+        }
         let from = correction.from.as_ref().unwrap_or(&one.from);
         let to = correction.to.as_ref().unwrap_or(&one.to);
         let protocol = correction.protocol.as_ref().unwrap_or(&one.protocol);
         let ports = correction.ports.as_ref().or(one.ports.as_ref());
         self.ends(&what, from, to);
         self.service(&what, protocol, ports, one.icmp.is_some(), to);
-    }
-
-    fn ends(&mut self, what: &str, from: &OneOrMany<String>, to: &OneOrMany<String>) {
-        for (end, roles) in [("from", from), ("to", to)] {
-            if roles.iter().len() == 0 {
-                self.problem(format!("{what} has an empty `{end}`"), "name a role");
-            }
-            for role in roles.iter() {
-                match self.roles.get(role.as_str()) {
-                    None => self.problem(
-                        format!("{what} names the role `{role}`, which does not exist"),
-                        "correct the id, or add the catalogue that has it to `uses`",
-                    ),
-                    Some(known) if known.kind == RoleKind::Vip && end == "from" => self.problem(
-                        format!("{what} comes from the VIP `{role}`, but VIPs only receive"),
-                        "name the role of the hosts that connect",
-                    ),
-                    Some(_) => {}
-                }
-            }
-        }
-    }
-
-    /// Ports go with tcp, udp and sctp and with nothing else; types and codes with icmp.
-    fn service(
-        &mut self,
-        what: &str,
-        protocols: &OneOrMany<ProtocolSpec>,
-        ports: Option<&PortSpec>,
-        icmp: bool,
-        to: &OneOrMany<String>,
-    ) {
-        if protocols.iter().len() == 0 {
-            self.problem(format!("{what} has an empty `protocol`"), "name a protocol");
-        }
-        for spec in protocols.iter() {
-            let protocol = match spec.protocol() {
-                Ok(protocol) => protocol,
-                Err(error) => {
-                    self.problem(format!("{what}: {error}"), "IP-in-IP is protocol 4");
-                    continue;
-                }
-            };
-            let numbered = matches!(spec, ProtocolSpec::Number(_));
-            if numbered && (protocol.has_ports() || protocol.is_icmp()) {
-                self.problem(
-                    format!(
-                        "{what} names protocol {} by number, expected its name",
-                        protocol.0
-                    ),
-                    "write `tcp`, `udp`, `sctp` or `icmp`; other protocols have numbers only",
-                );
-            } else if protocol.has_ports() != ports.is_some() {
-                let fault = if protocol.has_ports() {
-                    "needs"
-                } else {
-                    "has no"
-                };
-                self.problem(
-                    format!("{what}: the protocol {protocol} {fault} ports"),
-                    "give `ports` with tcp, udp and sctp, and with nothing else",
-                );
-            } else if protocol.is_icmp() != icmp {
-                let fault = if icmp { "has no" } else { "needs an" };
-                self.problem(
-                    format!("{what}: the protocol {protocol} {fault} ICMP type"),
-                    "give `icmp` with the protocol `icmp`, and with nothing else",
-                );
-            }
-        }
-        if let Some(ports) = ports {
-            self.ports(what, ports, false, to);
-        }
-    }
-
-    fn ports(&mut self, what: &str, ports: &PortSpec, nested: bool, to: &OneOrMany<String>) {
-        match ports {
-            PortSpec::Number(0) => self.problem(format!("{what} names port 0"), "ports start at 1"),
-            PortSpec::Number(_) => {}
-            PortSpec::Range(text) => {
-                if Scalar::Text(text.clone()).port_range().is_none() {
-                    self.problem(
-                        format!("{what}: `{text}` is not a port range"),
-                        "write the lower port first: `30000-32767`",
-                    );
-                }
-            }
-            PortSpec::List(list) if list.is_empty() || nested => self.problem(
-                format!("{what} has an empty or nested list of ports"),
-                "list ports and ranges: `[179, 3784-3785]`",
-            ),
-            PortSpec::List(list) => {
-                for one in list {
-                    self.ports(what, one, true, to);
-                }
-            }
-            PortSpec::Parameter { parameter } => {
-                let known = self.parameters.get(parameter.as_str());
-                if !known.is_some_and(|known| known.values.is_empty()) {
-                    self.problem(
-                        format!(
-                            "{what} takes its port from `{parameter}`, which is no port parameter"
-                        ),
-                        "name a parameter without `values`, whose default is a port or a range",
-                    );
-                }
-            }
-            PortSpec::Endpoint(endpoint) => {
-                let external = to.iter().all(|role| {
-                    let role = self.roles.get(role.as_str());
-                    role.is_none_or(|role| role.kind == RoleKind::External)
-                });
-                if nested || !external || endpoint.endpoint == 0 {
-                    self.problem(
-                        format!("{what} uses `endpoint` where no external party has a port"),
-                        "use it alone, only towards external roles, with a default port from 1",
-                    );
-                }
-            }
-        }
-    }
-
-    fn condition(&mut self, what: &str, condition: &Condition) {
-        let mut faults = Vec::new();
-        condition.visit(&mut |id, values| match self.parameters.get(id) {
-            None => faults.push(format!(
-                "{what} depends on the parameter `{id}`, which does not exist"
-            )),
-            Some(parameter) => faults.extend(
-                values
-                    .iter()
-                    .filter(|value| !parameter.values.contains(value))
-                    .map(|value| {
-                        format!("{what} depends on `{id}` being `{value}`, which is not one of its values")
-                    }),
-            ),
-        });
-        for fault in faults {
-            self.problem(
-                fault,
-                "correct the condition, or add the value to the parameter",
-            );
-        }
     }
 
     /// Two used catalogues that set different defaults need a user that decides.

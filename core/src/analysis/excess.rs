@@ -1,0 +1,352 @@
+//! Excess: what a firewall permits and nobody requires.
+//!
+//! For each rule that permits (and each policy that does), the first packets that it matches,
+//! less those that flows require and those that somebody accepted, are pushed through the chains;
+//! what arrives at the rule and is permitted there is excess.
+
+use super::STEPS;
+use super::finding::Finding;
+use super::mistake::is_mistaken;
+use super::point::Point;
+use super::region::{Phase, Required, first_packets};
+use crate::diagnostic::{Severity, coverage as codes};
+use crate::firewall::{Action, ChainId, Decider, Dependency, End, Hook, Outcome, Policy, RuleId};
+use crate::graph::RequirementGraph;
+use crate::net::{Family, Protocol, Service};
+use crate::packet::{Budget, ByteSet, Cube, FieldSet, Index, OverBudget, PacketSet, Ranges};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+/// More parts than this are not collected for one rule: the finding says that there are more.
+const MOST_PARTS: usize = 256;
+
+/// From this many sources on, an opening is to the world.
+const WORLD: u128 = 1 << 24;
+
+/// From this many sources on, an opening is wide.
+const WIDE: u128 = 256;
+
+/// What one question is about.
+struct Question<'q, 'a> {
+    point: &'q Point<'a>,
+    hook: Hook,
+    family: Family,
+    /// First packets that flows require or that somebody accepted.
+    wanted: Vec<Cube>,
+    index: Index,
+    /// First packets that could come.
+    whole: Vec<Cube>,
+    /// Ports of services that the catalogue knows on this host.
+    services: ByProtocol,
+}
+
+type ByProtocol = BTreeMap<u8, Ranges<u16>>;
+
+/// All excess at a point. `required` are the point's required packets.
+#[must_use]
+pub fn excess(
+    graph: &RequirementGraph<'_>,
+    point: &Point<'_>,
+    required: &[Required],
+    accepted: &[(Family, PacketSet)],
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for family in Family::ALL {
+        if !point.firewall.rules(family).exported {
+            continue;
+        }
+        for &hook in point.hooks() {
+            let question = Question::new(graph, point, hook, family, required, accepted);
+            question.ask(&mut findings);
+        }
+    }
+    findings
+}
+
+impl<'q, 'a> Question<'q, 'a> {
+    fn new(
+        graph: &'q RequirementGraph<'q>,
+        point: &'q Point<'a>,
+        hook: Hook,
+        family: Family,
+        required: &[Required],
+        accepted: &[(Family, PacketSet)],
+    ) -> Self {
+        let here = |r: &&Required| r.family == family && r.hook == hook && r.phase == Phase::First;
+        let mut services = ByProtocol::new();
+        let mut wanted = Vec::new();
+        for one in required.iter().filter(here) {
+            // Which source port and interface a flow uses is not a matter of excess.
+            let mut cube = one.cube.clone();
+            cube.source_port = match graph.flows.get(one.flow).map(|flow| flow.service) {
+                Some(Service::Icmp(_)) => cube.source_port,
+                _ => Ranges::full(),
+            };
+            for protocol in cube.protocol.iter() {
+                let ports = services.entry(protocol).or_insert_with(Ranges::empty);
+                *ports = ports.union(&cube.destination_port);
+            }
+            wanted.push(cube);
+        }
+        let ours = accepted.iter().filter(|(f, _)| *f == family);
+        wanted.extend(ours.flat_map(|(_, set)| set.cubes().iter().cloned()));
+        Self {
+            point,
+            hook,
+            family,
+            index: Index::new(&wanted),
+            wanted,
+            whole: first_packets(point, graph, hook, family),
+            services,
+        }
+    }
+
+    fn ask(&self, findings: &mut Vec<Finding>) {
+        let program = self.point.program(self.family);
+        let bases: BTreeSet<ChainId> = program.bases(self.hook).into_iter().collect();
+        for (id, chain) in program.rules.iter() {
+            if chain.generated {
+                continue;
+            }
+            for (index, rule) in (0..).zip(&chain.rules) {
+                let by = Decider::Rule(RuleId { chain: id, index });
+                if rule.action == Action::Accept && !is_mistaken(rule) {
+                    findings.extend(self.by(by, &rule.matches));
+                }
+            }
+            let policy = chain.base.map(|base| base.policy);
+            // An open OUTPUT policy is how hosts are run: nobody filters what leaves them.
+            let silent = self.hook == Hook::Output && chain.rules.is_empty();
+            let open = policy == Some(Policy::Accept) && bases.contains(&id);
+            if open && !silent && self.is_last_filter(id, &bases) {
+                findings.extend(self.by(Decider::Policy(id), &[Cube::any(self.family)]));
+            }
+        }
+    }
+
+    /// Policies matter at the hook itself, in the chain that filters there: chains without any
+    /// denying rule (mangle, nat) pass packets on and permit nothing by themselves.
+    fn is_last_filter(&self, id: ChainId, bases: &BTreeSet<ChainId>) -> bool {
+        let rules = self.point.firewall.rules(self.family);
+        let filters = |id: &&ChainId| {
+            let base = rules.chain(**id).and_then(|chain| chain.base);
+            base.is_some_and(|base| {
+                base.hook == self.hook && !base.first_packets_only && base.priority >= 0
+            })
+        };
+        bases.iter().find(filters) == Some(&id)
+    }
+
+    /// What this rule or policy permits and nobody wants.
+    fn by(&self, by: Decider, matches: &[Cube]) -> Option<Finding> {
+        let mut budget = Budget::new(STEPS);
+        let mut found = Vec::new();
+        let mut more = false;
+        let result = self.collect(by, matches, &mut budget, &mut found, &mut more);
+        if found.is_empty() {
+            return result.is_err().then(|| self.too_complex(by));
+        }
+        Some(self.finding(by, &found, more || result.is_err()))
+    }
+
+    fn collect(
+        &self,
+        by: Decider,
+        matches: &[Cube],
+        budget: &mut Budget,
+        found: &mut Vec<Outcome>,
+        more: &mut bool,
+    ) -> Result<(), OverBudget> {
+        let program = self.point.program(self.family);
+        for (cube, whole) in matches
+            .iter()
+            .flat_map(|m| self.whole.iter().map(move |w| (m, w)))
+        {
+            let Some(candidate) = cube.intersect(whole) else {
+                continue;
+            };
+            for part in self.unwanted(candidate, budget)? {
+                program.walk(self.hook, part, budget, |outcome| {
+                    if outcome.end == End::Accept && self.permits(&outcome) == Some(by) {
+                        found.push(outcome);
+                    }
+                    *more = found.len() >= MOST_PARTS;
+                    if *more {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                })?;
+                if *more {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The packets of a cube that nobody wants.
+    fn unwanted(&self, cube: Cube, budget: &mut Budget) -> Result<Vec<Cube>, OverBudget> {
+        let mut near = Vec::new();
+        self.index.overlapping(&cube, &mut near);
+        let mut left = vec![cube];
+        for at in near {
+            let Some(wanted) = self.wanted.get(at as usize) else {
+                continue;
+            };
+            let mut rest = Vec::with_capacity(left.len());
+            for cube in &left {
+                budget.step()?;
+                cube.subtract(wanted, &mut rest);
+            }
+            left = rest;
+        }
+        Ok(left)
+    }
+
+    /// Who permits a packet: the decider at this hook's filter; a rule rather than a policy.
+    fn permits(&self, outcome: &Outcome) -> Option<Decider> {
+        let rules = self.point.firewall.rules(self.family);
+        let here = |by: &&Decider| {
+            let base = match by {
+                Decider::Policy(id) => rules.chain(*id).and_then(|chain| chain.base),
+                // A rule's own chain may be a user chain: any base may have called it.
+                Decider::Rule(_) => return true,
+            };
+            base.is_some_and(|base| {
+                base.hook == self.hook && !base.first_packets_only && base.priority >= 0
+            })
+        };
+        let mut deciders = outcome.via.iter().filter(here);
+        let rule = deciders.clone().rfind(|by| matches!(by, Decider::Rule(_)));
+        rule.or_else(|| deciders.next()).copied()
+    }
+
+    fn finding(&self, by: Decider, found: &[Outcome], more: bool) -> Finding {
+        let cubes: Vec<Cube> = found
+            .iter()
+            .map(|o| o.cube.clone().without_assumptions())
+            .collect();
+        let worst = cubes.iter().max_by_key(|cube| self.exposure(cube));
+        let exposure = worst.map_or((Severity::Note, false), |cube| self.exposure(cube));
+        let packets =
+            PacketSet::from(cubes.iter().map(|c| self.plain(c)).collect::<Vec<_>>()).cover();
+        let subject = worst.map_or(String::new(), |cube| self.subject(cube));
+        let mut message = format!("{subject} and nobody requires it");
+        if more {
+            message.push_str(" (and more)");
+        }
+        let mut finding = Finding::new(&codes::EXCESS, self.family, message);
+        finding.severity = exposure.0;
+        finding.hook = Some(self.hook);
+        finding.witness = worst.and_then(|cube| cube.witness(self.family));
+        finding.packets = packets;
+        self.locate(&mut finding, by);
+        let unknowns = &self.point.firewall.unknowns;
+        let depends: BTreeSet<Dependency> = found
+            .iter()
+            .flat_map(|outcome| outcome.cube.unknown.iter())
+            .filter_map(|(predicate, _)| unknowns.get(predicate as usize))
+            .map(|unknown| Dependency {
+                span: unknown.span,
+                why: unknown.why.clone(),
+            })
+            .collect();
+        finding.depends_on = depends.into_iter().collect();
+        finding.help = Some(
+            "narrow it to what is required, or record it under `accepted` in the site with a reason and a date".into(),
+        );
+        finding
+    }
+
+    fn locate(&self, finding: &mut Finding, by: Decider) {
+        let rules = self.point.firewall.rules(self.family);
+        match by {
+            Decider::Rule(id) => {
+                finding.rule = Some(id);
+                if let (Some(rule), Some(chain)) = (rules.rule(id), rules.chain(id.chain)) {
+                    let number = id.index.saturating_add(1);
+                    finding.place(
+                        rule.span,
+                        format!("rule {number} of {}/{} permits it", chain.table, chain.name),
+                    );
+                }
+            }
+            Decider::Policy(id) => {
+                finding.policy = Some(id);
+                if let Some(chain) = rules.chain(id) {
+                    let span = chain.base.map_or(chain.span, |base| base.span);
+                    finding.place(
+                        span,
+                        format!("the policy of {}/{} permits it", chain.table, chain.name),
+                    );
+                }
+            }
+        }
+    }
+
+    /// The cube without what every first packet has, for reading.
+    fn plain(&self, cube: &Cube) -> Cube {
+        let any = Cube::any(self.family);
+        Cube {
+            state: any.state,
+            flags: any.flags,
+            fragment: any.fragment,
+            mark: any.mark,
+            in_interface: any.in_interface,
+            out_interface: any.out_interface,
+            source_port: if cube.protocol.iter().all(|p| Protocol(p).is_icmp()) {
+                cube.source_port.clone()
+            } else {
+                any.source_port
+            },
+            ..cube.clone()
+        }
+    }
+
+    /// How much it matters, and whether it opens a service of the platform itself.
+    fn exposure(&self, cube: &Cube) -> (Severity, bool) {
+        let far = if self.hook == Hook::Output {
+            &cube.destination
+        } else {
+            &cube.source
+        };
+        let peers = far.intervals().iter().fold(0u128, |sum, (lo, hi)| {
+            sum.saturating_add((hi - lo).saturating_add(1))
+        });
+        let internal = self.services.iter().any(|(&protocol, ports)| {
+            cube.protocol.contains(protocol) && ports.overlaps(&cube.destination_port)
+        });
+        let severity = match (peers, internal && self.hook != Hook::Output) {
+            (WORLD.., true) => Severity::Error,
+            (WIDE.., _) => Severity::Warning,
+            _ => Severity::Note,
+        };
+        (severity, internal)
+    }
+
+    fn subject(&self, cube: &Cube) -> String {
+        let (severity, internal) = self.exposure(cube);
+        let mut shown = cube.clone();
+        if internal && severity == Severity::Error {
+            // Say which of the platform's services is open, not all ports of the rule.
+            for (&protocol, ports) in &self.services {
+                if cube.protocol.contains(protocol) && ports.overlaps(&cube.destination_port) {
+                    shown.destination_port = cube.destination_port.intersect(ports);
+                    shown.protocol = shown.protocol.and(&ByteSet::single(protocol));
+                    break;
+                }
+            }
+        }
+        format!("{} is permitted", self.plain(&shown).describe(self.family))
+    }
+
+    fn too_complex(&self, by: Decider) -> Finding {
+        let message = "what this rule permits beyond what is required is too complex to decide";
+        let mut finding = Finding::new(&codes::UNKNOWN, self.family, message);
+        finding.severity = Severity::Note;
+        finding.hook = Some(self.hook);
+        self.locate(&mut finding, by);
+        finding
+    }
+}

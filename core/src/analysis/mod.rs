@@ -1,0 +1,27 @@
+//! What the engine proves about a firewall: which required flows it denies, what it permits that
+//! nobody requires, which rules can never match, and classic mistakes.
+//!
+//! One file per kind of finding; each sees only the [`crate::firewall`] model and the flows.
+
+mod accepted;
+mod coverage;
+mod excess;
+mod finding;
+mod mistake;
+mod point;
+mod region;
+mod shadowed;
+
+pub use accepted::AcceptedList;
+pub use coverage::{Coverage, Fate, coverage};
+pub use excess::excess;
+pub use finding::{Finding, Note};
+pub use mistake::mistakes;
+pub use point::{Direction, Point, Stands};
+pub use region::{Phase, Required, required};
+pub use shadowed::shadowed;
+
+/// Work that one question (one flow, one rule) may cost, in cubes handled. Enough for lists of
+/// hundreds of thousands of rules that overlap as real ones do; a question that needs more is
+/// answered *unknown*.
+pub const STEPS: u64 = 200_000;

@@ -1,0 +1,90 @@
+//! `iptables-save` and `ip6tables-save`, of both backends, and `iptables -S`.
+
+mod addrtype;
+mod conntrack;
+pub(in crate::dialect) mod icmp;
+mod lower;
+mod matches;
+mod parse;
+mod section;
+mod sets;
+mod support;
+mod tables;
+mod values;
+
+pub use support::{MATCHES, MatchSupport, Support, TARGETS, TargetSupport};
+
+pub(in crate::dialect) use values::integer;
+
+use super::{Context, Notes};
+use crate::firewall::Firewall;
+use crate::net::Family;
+use crate::source::SourceId;
+
+/// Which of the two implementations wrote an export; they differ in corners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Backend {
+    /// `iptables-legacy`; also taken where the export does not say.
+    Legacy,
+    /// `iptables-nft`.
+    Nft,
+}
+
+/// What an export says of itself.
+#[derive(Debug, Clone, Copy)]
+struct Header<'a> {
+    family: Family,
+    backend: Backend,
+    /// Version of iptables, empty where it does not say.
+    version: &'a str,
+}
+
+/// How much a text looks like one of these.
+pub(super) fn detect(text: &str) -> u8 {
+    let mut score = 0;
+    for line in text
+        .lines()
+        .map(|l| l.trim().trim_start_matches('\u{feff}'))
+        .take(200)
+    {
+        if section::generated_by(line).is_some() {
+            return 100;
+        }
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let first = line.split_ascii_whitespace().next().unwrap_or("");
+        score = match first {
+            "*filter" | "*nat" | "*mangle" | "*raw" | "*security" => return 95,
+            "-P" | "-A" | "-N" => {
+                let chain = line.split_ascii_whitespace().nth(1).unwrap_or("");
+                let builtin = tables::BUILTIN.contains(&chain);
+                score.max(if builtin { 70 } else { 30 })
+            }
+            _ => score,
+        };
+        if score >= 70 {
+            break;
+        }
+    }
+    score
+}
+
+/// Reads all exports of this kind.
+pub(super) fn read(
+    context: &Context<'_>,
+    texts: &[SourceId],
+    firewall: &mut Firewall,
+    notes: &mut Notes,
+) {
+    let mut sections = Vec::new();
+    for &id in texts {
+        section::split(context.sources, id, &mut sections, notes);
+    }
+    let traits = section::traits(&sections);
+    let mut lowering = lower::Lowering::new(context, firewall, notes, traits);
+    let mut tables = tables::Tables::default();
+    for section in &sections {
+        tables.read(section, &mut lowering);
+    }
+}

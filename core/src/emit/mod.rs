@@ -1,0 +1,3 @@
+//! Rules in a firewall's own language: one file per target.
+
+pub mod iptables;

@@ -1,0 +1,462 @@
+//! Required against permitted, as data.
+
+use super::context::Context;
+use super::data::{
+    ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary,
+    WitnessData,
+};
+use super::fingerprint::fingerprint;
+use super::resolve::{flow_id, requirements_data};
+use super::session::Session;
+use super::{detect, trace};
+use crate::analysis::{self, AcceptedList, Fate, Finding, Point, Required, Stands};
+use crate::diagnostic::{
+    Code, Diagnostic, Severity, code_by_id, coverage, hygiene, input, requirement,
+};
+use crate::dialect::{self, HostFacts, Loaded};
+use crate::emit;
+use crate::firewall::{self, Action, Firewall, Hook};
+use crate::graph::RequirementGraph;
+use crate::net::Family;
+use crate::site::Stand;
+use crate::source::SourceId;
+use std::collections::BTreeSet;
+
+/// The dialect in whose language fixes are written.
+const IPTABLES: &str = "iptables-save";
+
+/// Readable parts listed for one finding.
+const MOST_PACKETS: usize = 16;
+
+pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintResult> {
+    let wanted = wanted(session, request)?;
+    let context = Context::new(session, &request.site)?;
+    let graph = RequirementGraph::new(&context.site, &context.catalog, &context.settings);
+    if request.exports.is_empty() {
+        let problem = Diagnostic::new(&input::SYNTAX, "there is no firewall export to check");
+        session.report([problem.help("give one, for example `--export cp-1=cp-1.iptables`, or name it under `guards` in the site")]);
+        return None;
+    }
+    let mut result = LintResult {
+        findings: Vec::new(),
+        summary: LintSummary::default(),
+        exports: Vec::new(),
+        requirements: Vec::new(),
+    };
+    let mut expired = BTreeSet::new();
+    let mut used = BTreeSet::new();
+    let mut complete = true;
+    for export in &request.exports {
+        let run = Run {
+            graph: &graph,
+            context: &context,
+            today: request.today.as_deref(),
+        };
+        let Some(checked) = run.export(session, export) else {
+            complete = false;
+            continue;
+        };
+        expired.extend(checked.expired);
+        result.summary.unknown += checked.unknown;
+        result.summary.checked += checked.data.checked;
+        result.summary.permitted += checked.permitted;
+        result.exports.push(checked.data);
+        let kept = checked
+            .findings
+            .into_iter()
+            .filter(|(_, code)| wanted.contains(code.id));
+        for (finding, _) in kept {
+            match finding.severity {
+                Severity::Error => result.summary.errors += 1,
+                Severity::Warning => result.summary.warnings += 1,
+                Severity::Note => result.summary.notes += 1,
+            }
+            used.extend(finding.requirements.iter().cloned());
+            result.findings.push(finding);
+        }
+    }
+    session.report(
+        expired
+            .into_iter()
+            .filter_map(|at: usize| expiry(&context, at)),
+    );
+    let positions = context.catalog.requirements.iter().enumerate();
+    let positions = positions
+        .filter(|(_, r)| used.contains(&r.id))
+        .map(|(at, _)| at);
+    result.requirements = requirements_data(&context, positions);
+    // Every export must have been usable: a result that silently lacks one would look clean.
+    complete.then_some(result)
+}
+
+/// The ids of the codes to report.
+fn wanted(session: &mut Session, request: &LintRequest) -> Option<BTreeSet<&'static str>> {
+    let mut find = |name: &String| {
+        let code = code_by_id(name);
+        if code.is_none() {
+            let problem =
+                Diagnostic::new(&input::UNKNOWN_KEY, format!("there is no code `{name}`"))
+                    .severity(Severity::Error)
+                    .help("`portwright explain` lists the codes");
+            session.report([problem]);
+        }
+        code.map(|code| code.id)
+    };
+    let all = crate::diagnostic::CODES.iter().map(|code| code.id);
+    let selected: Option<BTreeSet<_>> = request.select.iter().map(&mut find).collect();
+    let ignored: Option<BTreeSet<_>> = request.ignore.iter().map(&mut find).collect();
+    let (selected, ignored) = (selected?, ignored?);
+    let selected = if selected.is_empty() {
+        all.collect()
+    } else {
+        selected
+    };
+    Some(&selected - &ignored)
+}
+
+fn expiry(context: &Context, at: usize) -> Option<Diagnostic> {
+    let entry = context.site.accepted.get(at)?;
+    let last = entry.expires.as_deref().unwrap_or("");
+    let message = format!("this acceptance expired on {last}: what it accepted is reported again");
+    let problem = Diagnostic::new(&requirement::EXPIRED, message).at(entry.span);
+    Some(problem.help("renew it with a new date, or remove it"))
+}
+
+struct Run<'r> {
+    graph: &'r RequirementGraph<'r>,
+    context: &'r Context,
+    today: Option<&'r str>,
+}
+
+struct Checked {
+    findings: Vec<(FindingData, &'static Code)>,
+    data: ExportData,
+    unknown: usize,
+    permitted: usize,
+    expired: Vec<usize>,
+}
+
+impl Run<'_> {
+    fn export(&self, session: &mut Session, export: &ExportInput) -> Option<Checked> {
+        let ids = session.add_quotable(&export.documents);
+        let stand = self.stand(session, export, &ids)?;
+        let facts = self.facts(&stand);
+        let loaded = dialect::load(&session.sources, &ids, export.dialect.as_deref(), &facts);
+        let Loaded {
+            firewall,
+            diagnostics,
+            dialects,
+        } = loaded;
+        session.report(diagnostics);
+        if dialects.iter().any(|(_, dialect)| dialect.is_none()) {
+            return None;
+        }
+        let point = Point::new(&self.context.site, &stand, &firewall)?;
+        let guards = match point.stands {
+            Stands::Host(_, host) => host.name.clone(),
+            Stands::Between(a, b) => format!("{} and {}", a.name, b.name),
+        };
+        let accepted = AcceptedList::new(&self.context.site, &guards, self.today);
+        let mut required = analysis::required(self.graph, &point);
+        // A family that no export speaks of is not judged: the export of the other is missing.
+        let unexported = required
+            .iter()
+            .any(|one| !firewall.rules(one.family).exported);
+        required.retain(|one| firewall.rules(one.family).exported);
+        if unexported {
+            session.report([not_exported(&guards, &firewall)]);
+        }
+        let mut checked = Checked {
+            findings: Vec::new(),
+            data: ExportData {
+                guards,
+                documents: export.documents.iter().map(|d| d.name.clone()).collect(),
+                dialects: dialects
+                    .iter()
+                    .filter_map(|(_, d)| d.map(str::to_owned))
+                    .collect(),
+                rules: trace::rule_count(&firewall.v4) + trace::rule_count(&firewall.v6),
+                not_modelled: not_modelled(session, &firewall),
+                checked: 0,
+            },
+            unknown: usize::from(unexported),
+            permitted: 0,
+            expired: accepted.expired.clone(),
+        };
+        let mut findings = Vec::new();
+        for one in required.chunk_by(|a, b| (a.flow, a.direction) == (b.flow, b.direction)) {
+            let coverage = analysis::coverage(self.graph, &point, one);
+            checked.data.checked += 1;
+            checked.permitted += usize::from(coverage.fate == Fate::Permitted);
+            checked.unknown += usize::from(coverage.fate == Fate::Unknown);
+            findings.extend(coverage.findings);
+        }
+        let accepted = Family::ALL.map(|family| (family, accepted.packets(family)));
+        findings.extend(analysis::excess(self.graph, &point, &required, &accepted));
+        findings.extend(analysis::shadowed(&point));
+        findings.extend(analysis::mistakes(&point));
+        let describe = Describe {
+            session,
+            run: self,
+            firewall: &firewall,
+            guards: &checked.data.guards,
+            iptables: checked.data.dialects.iter().any(|d| d == IPTABLES),
+            required: &required,
+        };
+        let mut data: Vec<_> = findings
+            .iter()
+            .map(|f| (describe.finding(f), f.code))
+            .collect();
+        let line = |f: &FindingData| {
+            f.places
+                .first()
+                .map_or((String::new(), 0), |p| (p.source.clone(), p.line))
+        };
+        data.sort_by(|(a, _), (b, _)| {
+            b.severity
+                .cmp(&a.severity)
+                .then_with(|| a.code.cmp(&b.code))
+                .then_with(|| line(a).cmp(&line(b)))
+        });
+        checked.findings = data;
+        Some(checked)
+    }
+
+    /// Where the export stands: as the request says, else as its name and addresses suggest.
+    fn stand(
+        &self,
+        session: &mut Session,
+        export: &ExportInput,
+        ids: &[SourceId],
+    ) -> Option<Stand> {
+        let site = &self.context.site;
+        if let Some((a, b)) = &export.between {
+            for name in [a, b] {
+                if !site.zones.iter().any(|zone| zone.name == *name) {
+                    let zones: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
+                    let problem = Diagnostic::new(
+                        &requirement::EMPTY_SELECTOR,
+                        format!("the site has no zone `{name}`"),
+                    )
+                    .severity(Severity::Error)
+                    .help(format!("its zones are: {}", zones.join(", ")));
+                    session.report([problem]);
+                    return None;
+                }
+            }
+            return Some(Stand::Between(a.clone(), b.clone()));
+        }
+        if let Some(name) = &export.host {
+            super::resolve::find_host(session, self.context, name)?;
+            return Some(Stand::Host(name.clone()));
+        }
+        let guessed = ids.iter().find_map(|&id| {
+            let source = session.sources.get(id)?;
+            detect::guess(site, source.name(), source.text())
+        });
+        let names: Vec<_> = export
+            .documents
+            .iter()
+            .map(|d| format!("`{}`", d.name))
+            .collect();
+        let names = names.join(", ");
+        match guessed {
+            Some(host) => {
+                let message = format!("{names} is taken as the export of host `{}`", host.name);
+                let problem = Diagnostic::new(&input::ASSUMED, message);
+                session.report([problem.help("say which host it guards: `--export HOST=FILE`")]);
+                Some(Stand::Host(host.name.clone()))
+            }
+            None => {
+                let problem = Diagnostic::new(
+                    &requirement::EMPTY_SELECTOR,
+                    format!("it is not clear which host {names} guards"),
+                );
+                session.report([problem
+                    .severity(Severity::Error)
+                    .help("say so: `--export HOST=FILE`")]);
+                None
+            }
+        }
+    }
+
+    /// What the site tells about the host.
+    fn facts(&self, stand: &Stand) -> HostFacts {
+        let mut facts = HostFacts::default();
+        let Stand::Host(name) = stand else {
+            return facts;
+        };
+        for host in &self.context.site.hosts {
+            let all = host.addresses.iter().chain(&host.ssh_address).copied();
+            if host.name == *name {
+                facts.addresses.extend(all);
+            } else {
+                facts.elsewhere.extend(all);
+            }
+        }
+        facts
+    }
+}
+
+fn not_exported(guards: &str, firewall: &Firewall) -> Diagnostic {
+    let (family, command) = match (firewall.v4.exported, firewall.v6.exported) {
+        (false, _) => ("IPv4", "iptables-save"),
+        _ => ("IPv6", "ip6tables-save"),
+    };
+    let message = format!(
+        "{guards} needs {family} flows, but no {family} rules were given: they are unknown"
+    );
+    Diagnostic::new(&coverage::UNKNOWN, message).help(format!("give the output of `{command}` too"))
+}
+
+/// Lines with a match or an action that is not modelled.
+fn not_modelled(session: &Session, firewall: &Firewall) -> usize {
+    let rules = [&firewall.v4, &firewall.v6]
+        .into_iter()
+        .flat_map(|rules| &rules.chains);
+    let opaque = rules
+        .flat_map(|chain| &chain.rules)
+        .filter(|rule| matches!(rule.action, Action::Opaque { .. }))
+        .map(|rule| rule.span);
+    let spans = firewall
+        .unknowns
+        .iter()
+        .map(|unknown| unknown.span)
+        .chain(opaque);
+    let lines: BTreeSet<_> = spans
+        .map(|s| (s.source, session.sources.position(s).line))
+        .collect();
+    lines.len()
+}
+
+/// Turns findings into data.
+struct Describe<'d> {
+    session: &'d Session,
+    run: &'d Run<'d>,
+    firewall: &'d Firewall,
+    guards: &'d str,
+    iptables: bool,
+    required: &'d [Required],
+}
+
+impl Describe<'_> {
+    fn finding(&self, finding: &Finding) -> FindingData {
+        let graph = self.run.graph;
+        let flow = finding.flow.and_then(|at| graph.flows.get(at));
+        let id = flow.map(|flow| flow_id(graph, flow));
+        let ids = flow.into_iter().flat_map(|flow| &flow.because);
+        let mut ids: Vec<String> = ids
+            .filter_map(|r| graph.requirement(r).map(|r| r.id.clone()))
+            .collect();
+        ids.dedup();
+        let cubes = finding.packets.cubes();
+        let mut packets: Vec<String> = cubes
+            .iter()
+            .take(MOST_PACKETS)
+            .map(|cube| cube.describe(finding.family))
+            .collect();
+        if cubes.len() > MOST_PACKETS {
+            packets.push(format!("… and {} more parts", cubes.len() - MOST_PACKETS));
+        }
+        let places: Vec<_> = finding
+            .places
+            .iter()
+            .map(|p| self.session.place(p.span, &p.text))
+            .collect();
+        let depends_on = finding.depends_on.iter();
+        let text = places
+            .first()
+            .and_then(|p| p.excerpt.clone())
+            .unwrap_or_default();
+        let hook = finding.hook.map(|hook| hook.to_string());
+        FindingData {
+            fingerprint: fingerprint(&[
+                finding.code.id,
+                self.guards,
+                hook.as_deref().unwrap_or(""),
+                id.as_deref().unwrap_or(""),
+                // The line's text, not its number: numbers change with unrelated edits.
+                if id.is_some() { "" } else { &text },
+            ]),
+            code: finding.code.id.into(),
+            name: finding.code.name.into(),
+            severity: finding.severity,
+            message: finding.message.clone(),
+            guards: self.guards.into(),
+            hook,
+            flow: id,
+            requirements: ids,
+            packets,
+            witness: self.witness(finding),
+            places,
+            depends_on: depends_on
+                .map(|d| self.session.place(d.span, &d.why))
+                .collect(),
+            fix: self.fix(finding),
+        }
+    }
+
+    /// The witness with what the interpreter, which knows nothing of the algebra, says of it.
+    fn witness(&self, finding: &Finding) -> Option<WitnessData> {
+        let packet = finding.witness?;
+        let hook = finding.hook.unwrap_or(Hook::Input);
+        let traced = firewall::trace(self.firewall, hook, &packet);
+        Some(WitnessData {
+            packet: packet.to_string(),
+            verdict: trace::name(traced.verdict).into(),
+            path: trace::path(self.firewall.rules(packet.family), &traced),
+        })
+    }
+
+    fn fix(&self, finding: &Finding) -> Option<FixData> {
+        let mut fix = FixData {
+            text: finding.help.clone()?,
+            lines: Vec::new(),
+            place: None,
+            replace: false,
+        };
+        let rules = self.firewall.rules(finding.family);
+        if finding.code == &coverage::MISSING && self.iptables {
+            let rule = finding.rule.and_then(|id| rules.rule(id));
+            let chain = finding.rule.map(|id| id.chain).or(finding.policy);
+            let chain = chain.and_then(|id| rules.chain(id))?;
+            let comment = self.comment(finding);
+            let cubes = self.needed(finding).into_iter();
+            let lines: Option<Vec<_>> = cubes
+                .map(|cube| emit::iptables::permit(finding.family, &chain.name, &cube, &comment))
+                .collect();
+            match lines {
+                Some(lines) => fix.lines = lines.concat(),
+                None => fix
+                    .text
+                    .push_str(" (with an ipset: it needs many addresses)"),
+            }
+            fix.place = rule.map(|rule| self.session.place(rule.span, ""));
+        }
+        if finding.code == &hygiene::SHADOWED {
+            let rule = finding.rule.and_then(|id| rules.rule(id));
+            fix.place = rule.map(|rule| self.session.place(rule.span, ""));
+            fix.replace = true;
+        }
+        Some(fix)
+    }
+
+    /// The required packets behind a missing flow, whole: a fix permits the flow, not only the
+    /// part that happens to be denied today.
+    fn needed(&self, finding: &Finding) -> Vec<crate::packet::Cube> {
+        let of = self.required.iter().filter(|one| {
+            Some(one.flow) == finding.flow
+                && Some(one.hook) == finding.hook
+                && one.cube.overlaps_any(finding.packets.cubes())
+        });
+        of.map(|one| one.cube.clone()).collect()
+    }
+
+    fn comment(&self, finding: &Finding) -> String {
+        let graph = self.run.graph;
+        let flow = finding.flow.and_then(|at| graph.flows.get(at));
+        let reason = flow.and_then(|flow| flow.because.first());
+        let requirement = reason.and_then(|reason| graph.requirement(reason));
+        requirement.map_or_else(|| "portwright".into(), |r| format!("portwright {}", r.id))
+    }
+}
