@@ -380,6 +380,15 @@ export interface Row {
 /** What texts are. */
 export interface DetectResult {
   documents: Detected[];
+  guards?: GuardData[];
+}
+
+/** What a site says about an export. */
+export interface GuardData {
+  exports: string[];
+  host?: string | null;
+  between?: [string, string] | null;
+  declared_in?: string | null;
 }
 
 /** What a text is. */

@@ -1,8 +1,8 @@
 import { createContext } from 'svelte';
 
 import type { Detected } from '../engine/types';
-import { type ExampleFile } from '../example';
-import { type Guards, type Place, Project } from './project.svelte';
+import { EXAMPLE_SITE, type ExampleSystem } from '../example';
+import { type Place, Project } from './project.svelte';
 import { Session } from './session.svelte';
 import { View } from './view.svelte';
 
@@ -39,11 +39,16 @@ export class Calculator {
     texts.forEach((text, index) => this.#add(text, detected[index], place));
   }
 
-  /** Opens a file of the example. */
-  openExample({ name, text, place, host }: ExampleFile): void {
-    const guards: Guards | undefined = host === undefined ? undefined : { host };
-    this.project.add({ name, text, place, guards });
-    this.#show(place);
+  /** Opens the example's inventories. */
+  openExample(): void {
+    for (const text of EXAMPLE_SITE) this.project.add({ ...text, place: 'inventory' });
+    this.#show('inventory');
+  }
+
+  /** Opens the exports of one host of the example. */
+  openSystem({ host, exports }: ExampleSystem): void {
+    for (const text of exports) this.project.add({ ...text, place: 'exports', guards: { host } });
+    this.#show('exports');
   }
 
   /** Puts a first text of the user's own into the editor. */

@@ -1,7 +1,7 @@
 import { Crashed, EngineClient, type EngineState, type Reply, Superseded } from '../engine/client';
-import type { CatalogResult, CodeData, Detected, DiagnosticData, FindingData, LintResult, ResolveResult } from '../engine/types';
+import type { CatalogResult, CodeData, Detected, DiagnosticData, FindingData, GuardData, LintResult, ResolveResult } from '../engine/types';
 import { flowRows } from '../text/flows';
-import type { Project } from './project.svelte';
+import type { Guards, Project } from './project.svelte';
 
 /** A finding with a key that is unique among its fellows. */
 export interface FindingRow {
@@ -23,8 +23,8 @@ export class Session {
   detected = $state.raw<Map<string, Detected>>(new Map());
   resolved = $state.raw<ResolveResult | undefined>(undefined);
   linted = $state.raw<LintResult | undefined>(undefined);
-  /** The results above are of an earlier input, because the present one is unusable. */
-  stale = $state.raw(false);
+  /** Which results are of an earlier input, because the present one is unusable. */
+  stale = $state.raw({ rules: false, findings: false });
   /** The engine broke down on the present input. */
   crashed = $state.raw(false);
   /** Work takes long enough to be worth mentioning. */
@@ -45,6 +45,7 @@ export class Session {
   #catalogName = $derived(this.resolved?.catalog ?? 'dce');
   #resolveSaid = $state.raw<DiagnosticData[]>([]);
   #lintSaid = $state.raw<DiagnosticData[]>([]);
+  #guards: GuardData[] = [];
   #codes = new Map<string, Promise<CodeData | undefined>>();
   #client: EngineClient;
   #project: Project;
@@ -81,7 +82,7 @@ export class Session {
       await this.#detect(current);
       if (current()) await this.#resolveAndLint(current);
     } catch (error) {
-      if (error instanceof Crashed) this.crashed = this.stale = true;
+      if (error instanceof Crashed) this.#crash();
       else if (!(error instanceof Superseded)) throw error;
     } finally {
       clearTimeout(announce);
@@ -93,7 +94,7 @@ export class Session {
   cancel(): void {
     this.#generation += 1;
     this.busy = false;
-    this.stale = true;
+    this.stale = { rules: true, findings: true };
     this.#client.cancel();
   }
 
@@ -133,6 +134,7 @@ export class Session {
     if (texts.length === 0) return;
     const { result } = await this.#client.askLatest({ operation: 'detect', documents: texts, site });
     if (!result || !current()) return;
+    this.#guards = result.guards ?? [];
     this.detected = new Map(result.documents.map((detected) => [detected.name, detected]));
   }
 
@@ -143,7 +145,7 @@ export class Session {
     const resolving = await this.#client.askLatest({ operation: 'resolve', site });
     if (!current()) return;
     this.#resolveSaid = resolving.diagnostics;
-    this.stale = !resolving.result;
+    this.stale = { rules: !resolving.result, findings: !resolving.result };
     if (!resolving.result) return;
     this.resolved = resolving.result;
     this.milliseconds = resolving.milliseconds;
@@ -157,17 +159,26 @@ export class Session {
     const linting: Reply<'lint'> = await this.#client.askLatest({ operation: 'lint', site, exports: systems, today: today() });
     if (!current()) return;
     this.#lintSaid = linting.diagnostics;
-    this.stale = !linting.result;
+    this.stale = { rules: false, findings: !linting.result };
     if (linting.result) this.linted = linting.result;
     this.milliseconds += linting.milliseconds;
   }
 
-  /** Takes the engine's guess of what an export guards, where the user has said nothing. */
+  /** Takes what the site says that an export guards, or the engine's guess, where the user has said nothing. */
   #preselect(): void {
     for (const { name, guards } of this.#project.exports) {
-      const host = this.detected.get(name)?.host;
-      if (!guards && host && this.resolved?.hosts.some((known) => known.name === host)) this.#project.guard(name, { host });
+      const stands = guards ? undefined : this.#stands(name);
+      if (stands) this.#project.guard(name, stands);
     }
+  }
+
+  /** Files lose their folder on the way into the page: what the site calls `exports/a` may be `a` here. */
+  #stands(name: string): Guards | undefined {
+    const said = this.#guards.find(({ exports }) => exports.some((path) => path === name || path.endsWith(`/${name}`)));
+    if (said?.host) return { host: said.host };
+    if (said?.between) return { between: said.between };
+    const host = this.detected.get(name)?.host;
+    return host && this.resolved?.hosts.some((known) => known.name === host) ? { host } : undefined;
   }
 
   async #askCatalog(name: string, language: Project['language'], catalogs: Project['catalogs']): Promise<void> {
@@ -182,8 +193,13 @@ export class Session {
   #forget(): void {
     this.resolved = this.linted = undefined;
     this.#resolveSaid = this.#lintSaid = [];
-    this.stale = false;
+    this.stale = { rules: false, findings: false };
     this.milliseconds = 0;
+  }
+
+  #crash(): void {
+    this.crashed = true;
+    this.stale = { rules: true, findings: true };
   }
 }
 

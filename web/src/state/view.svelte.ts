@@ -1,3 +1,5 @@
+import { MediaQuery } from 'svelte/reactivity';
+
 import { messages } from '../text/messages';
 import type { Project } from './project.svelte';
 
@@ -10,7 +12,7 @@ export type Theme = 'auto' | 'light' | 'dark';
 /** The tabs of the middle pane. */
 export type ResultTab = 'rules' | 'findings' | 'messages';
 
-/** The panes, one of which a narrow screen shows. */
+/** The panes: a narrow screen shows one of them, a middling one the inspector beside one of the others. */
 export type Pane = 'inputs' | 'results' | 'inspector';
 
 const THEME_KEY = 'portwright.theme';
@@ -31,10 +33,21 @@ export class View {
   /** The words in the language of the project. */
   words = $derived.by(() => messages[this.#project.language]);
 
+  #narrow = new MediaQuery('max-width: 799px');
   #project: Project;
 
   constructor(project: Project) {
     this.#project = project;
+  }
+
+  /** The panes that have a tab of their own. */
+  get panes(): Pane[] {
+    return this.#narrow.current ? ['inputs', 'results', 'inspector'] : ['inputs', 'results'];
+  }
+
+  /** The pane whose tab is chosen. */
+  get front(): Pane {
+    return this.panes.includes(this.pane) ? this.pane : 'results';
   }
 
   /** Keeps the document's element in step; to be called where effects live. */
@@ -51,7 +64,7 @@ export class View {
   /** Chooses a rule or a finding; on a narrow screen the details come forward. */
   select(selection: Selection): void {
     this.selection = selection;
-    this.pane = 'inspector';
+    if (this.#narrow.current) this.pane = 'inspector';
   }
 
   /** Goes to a line of a text: inventories open in the editor, exports beside their findings. */
