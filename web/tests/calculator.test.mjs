@@ -36,7 +36,7 @@ function parts(page) {
     rules: page.getByRole('tabpanel').locator('tbody tr'),
     tab: (name) => page.getByRole('tab', { name }),
     findings: page.getByRole('tabpanel').locator('section li button'),
-    inspector: page.getByRole('complementary', { name: 'Details' }),
+    inspector: page.getByRole('region', { name: 'Details', exact: true }),
     choose: (place, files) => page.locator(`input[data-place=${place}]`).setInputFiles(files),
     editor: (name) => page.getByRole('textbox', { name: `Text of ${name}` }),
     status: page.getByRole('status'),

@@ -66,11 +66,12 @@ test('what is asked while the engine loads is answered when it is ready, one aft
   expect(states).toEqual([{ kind: 'loading' }, READY]);
 });
 
-test('a newer request supersedes one of its operation that waits, and no other', async () => {
+test('what waits on a topic is superseded, and nothing else', async () => {
   worker().says(READY);
   const running = client.ask(DETECT);
-  const old = client.askLatest(RESOLVE);
-  const newest = client.askLatest(RESOLVE);
+  const old = client.ask(RESOLVE, 'topic');
+  client.supersede('topic');
+  const newest = client.ask(RESOLVE, 'topic');
   await expect(old).rejects.toBeInstanceOf(Superseded);
   worker().answers();
   worker().answers();
@@ -80,8 +81,9 @@ test('a newer request supersedes one of its operation that waits, and no other',
 
 test('a superseded request that runs on is ended with its worker, and the newer one is asked of the next', async () => {
   worker().says(READY);
-  const old = client.askLatest(RESOLVE);
-  const newest = client.askLatest(RESOLVE);
+  const old = client.ask(RESOLVE, 'topic');
+  client.supersede('topic');
+  const newest = client.ask(DETECT, 'topic');
   await expect(old).rejects.toBeInstanceOf(Superseded);
   expect(worker().ended).toBe(false);
   vi.runAllTimers();

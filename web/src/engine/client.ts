@@ -38,6 +38,7 @@ export class Crashed extends Error {}
 
 interface Waiting {
   id: number;
+  topic: string | undefined;
   request: Request;
   resolve: (reply: Reply<never>) => void;
   reject: (error: Error) => void;
@@ -61,20 +62,31 @@ export class EngineClient {
     this.#spawn();
   }
 
-  /** Asks the engine; a request that breaks it is rejected with {@link Crashed}. */
-  ask<R extends Request>(request: R): Promise<Reply<R['operation']>> {
+  /**
+   * Asks the engine; a request that breaks it is rejected with {@link Crashed}. Requests that are
+   * of no use once something newer is asked share a `topic`: see {@link supersede}.
+   */
+  ask<R extends Request>(request: R, topic?: string): Promise<Reply<R['operation']>> {
     return new Promise((resolve, reject) => {
       this.#lastId += 1;
       const settle = resolve as unknown as Waiting['resolve'];
-      this.#queue.push({ id: this.#lastId, request, resolve: settle, reject });
+      this.#queue.push({ id: this.#lastId, topic, request, resolve: settle, reject });
       this.#next();
     });
   }
 
-  /** The same, but an older request of the same operation is rejected with {@link Superseded}. */
-  askLatest<R extends Request>(request: R): Promise<Reply<R['operation']>> {
-    this.#supersede(request.operation);
-    return this.ask(request);
+  /** Rejects all that was asked on a topic and is not answered yet with {@link Superseded}. */
+  supersede(topic: string): void {
+    const old = this.#queue.filter((waiting) => waiting.topic === topic);
+    this.#queue = this.#queue.filter((waiting) => waiting.topic !== topic);
+    for (const { reject } of old) reject(new Superseded('superseded'));
+
+    const running = this.#running;
+    if (running?.topic !== topic) return;
+    running.reject(new Superseded('superseded'));
+    setTimeout(() => {
+      if (this.#running === running) this.#respawn();
+    }, PATIENCE_MS);
   }
 
   /** Ends what runs and forgets what waits; a new engine is started. */
@@ -94,19 +106,6 @@ export class EngineClient {
     this.#running = undefined;
     this.#queue = [];
     for (const { reject } of open) reject(error());
-  }
-
-  #supersede(operation: Request['operation']): void {
-    const old = this.#queue.filter((waiting) => waiting.request.operation === operation);
-    this.#queue = this.#queue.filter((waiting) => waiting.request.operation !== operation);
-    for (const { reject } of old) reject(new Superseded('superseded'));
-
-    const running = this.#running;
-    if (running?.request.operation !== operation) return;
-    running.reject(new Superseded('superseded'));
-    setTimeout(() => {
-      if (this.#running === running) this.#respawn();
-    }, PATIENCE_MS);
   }
 
   #spawn(): void {

@@ -9,6 +9,9 @@ export interface FindingRow {
   finding: FindingData;
 }
 
+/** Topics: what is asked on them is of no use once the project, or what decides the catalogue, has changed. */
+const PROJECT = 'project';
+const CATALOG = 'catalog';
 /** A pause in typing after which the engine is asked. */
 const DEBOUNCE_MS = 150;
 /** Work that takes longer is announced. */
@@ -78,6 +81,7 @@ export class Session {
     const current = () => generation === this.#generation;
     const announce = setTimeout(() => (this.busy = current()), BUSY_MS);
     this.crashed = false;
+    this.#client.supersede(PROJECT);
     try {
       await this.#detect(current);
       if (current()) await this.#resolveAndLint(current);
@@ -132,7 +136,7 @@ export class Session {
   async #detect(current: () => boolean): Promise<void> {
     const { texts, site } = this.#project;
     if (texts.length === 0) return;
-    const { result } = await this.#client.askLatest({ operation: 'detect', documents: texts, site });
+    const { result } = await this.#client.ask({ operation: 'detect', documents: texts, site }, PROJECT);
     if (!result || !current()) return;
     this.#guards = result.guards ?? [];
     this.detected = new Map(result.documents.map((detected) => [detected.name, detected]));
@@ -142,7 +146,7 @@ export class Session {
     const { site, systems, inventory } = this.#project;
     if (inventory.length === 0) return this.#forget();
 
-    const resolving = await this.#client.askLatest({ operation: 'resolve', site });
+    const resolving = await this.#client.ask({ operation: 'resolve', site }, PROJECT);
     if (!current()) return;
     this.#resolveSaid = resolving.diagnostics;
     this.stale = { rules: !resolving.result, findings: !resolving.result };
@@ -156,7 +160,7 @@ export class Session {
       this.#lintSaid = [];
       return;
     }
-    const linting: Reply<'lint'> = await this.#client.askLatest({ operation: 'lint', site, exports: systems, today: today() });
+    const linting: Reply<'lint'> = await this.#client.ask({ operation: 'lint', site, exports: systems, today: today() }, PROJECT);
     if (!current()) return;
     this.#lintSaid = linting.diagnostics;
     this.stale = { rules: false, findings: !linting.result };
@@ -182,8 +186,9 @@ export class Session {
   }
 
   async #askCatalog(name: string, language: Project['language'], catalogs: Project['catalogs']): Promise<void> {
+    this.#client.supersede(CATALOG);
     try {
-      const { result } = await this.#client.askLatest({ operation: 'catalog', name, language, catalogs });
+      const { result } = await this.#client.ask({ operation: 'catalog', name, language, catalogs }, CATALOG);
       if (result) this.catalog = result;
     } catch (error) {
       if (!(error instanceof Superseded) && !(error instanceof Crashed)) throw error;

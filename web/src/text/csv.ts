@@ -1,3 +1,4 @@
+import type { GroupData } from '../engine/types';
 import type { FlowRow } from './flows';
 import type { Messages } from './messages';
 
@@ -10,14 +11,19 @@ export function cell(text: string): string {
   return /[",\r\n]/.test(inert) ? `"${inert.replaceAll('"', '""')}"` : inert;
 }
 
+/** Groups of several clusters share their titles. */
+function party({ title, cluster }: GroupData): string {
+  return cluster ? `${title} (${cluster})` : title;
+}
+
 /** The rules as CSV with a byte-order mark, without which Excel misreads Chinese. */
 export function rulesCsv(rows: FlowRow[], words: Messages): string {
   const address = (side: string) => `${side}: ${words.addresses}`;
   const header = [words.from, address(words.from), words.to, address(words.to), words.protocol, words.ports, words.need, words.why, words.citation, words.erratum];
   const lines = rows.map((row) => [
-    row.from.title,
+    party(row.from),
     row.fromPrefixes.join(' '),
-    row.to.title,
+    party(row.to),
     row.toPrefixes.join(' '),
     row.protocol,
     row.ports,
