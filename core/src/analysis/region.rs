@@ -168,8 +168,7 @@ fn tcp_flags_of(phase: Phase) -> ByteSet {
 /// interface. (Marks that eBPF programs or a local sender's socket set are not seen in exports.)
 pub(super) fn entering(hook: Hook, family: Family) -> Cube {
     let none = Ranges::single(IfName::NONE.0);
-    let loopback = Ranges::single(IfName::new("lo").unwrap_or_default().0);
-    let real = Ranges::full().subtract(&none.union(&loopback));
+    let real = Ranges::full().subtract(&none.union(&IfName::loopback()));
     let (in_interface, out_interface) = match hook {
         Hook::Prerouting | Hook::Input => (real, none),
         Hook::Forward => (real.clone(), real),

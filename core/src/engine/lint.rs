@@ -15,7 +15,7 @@ use crate::diagnostic::{
 };
 use crate::dialect::{self, HostFacts, Loaded};
 use crate::emit;
-use crate::firewall::{self, Action, Firewall, Hook};
+use crate::firewall::{Action, Firewall, Hook};
 use crate::graph::RequirementGraph;
 use crate::net::Family;
 use crate::site::Stand;
@@ -199,6 +199,7 @@ impl Run<'_> {
             session,
             run: self,
             firewall: &firewall,
+            point: &point,
             guards: &checked.data.guards,
             iptables: checked.data.dialects.iter().any(|d| d == IPTABLES),
             required: &required,
@@ -334,6 +335,7 @@ struct Describe<'d> {
     session: &'d Session,
     run: &'d Run<'d>,
     firewall: &'d Firewall,
+    point: &'d Point<'d>,
     guards: &'d str,
     iptables: bool,
     required: &'d [Required],
@@ -400,7 +402,8 @@ impl Describe<'_> {
     fn witness(&self, finding: &Finding) -> Option<WitnessData> {
         let packet = finding.witness?;
         let hook = finding.hook.unwrap_or(Hook::Input);
-        let traced = firewall::trace(self.firewall, hook, &packet);
+        let program = self.point.program(packet.family);
+        let traced = program.trace(&self.firewall.unknowns, hook, &packet);
         Some(WitnessData {
             packet: packet.to_string(),
             verdict: trace::name(traced.verdict).into(),

@@ -5,7 +5,8 @@ use super::packet::{PacketInput, parse_packet};
 use super::session::Session;
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::{self, HostFacts};
-use crate::firewall::{self, Decider, Firewall, Hook, Rules, Step, Traced, Verdict};
+use crate::firewall::{Decider, Firewall, Hook, Program, Rules, Step, Traced, Unknown, Verdict};
+use crate::net::Family;
 use crate::packet::Packet;
 use crate::source::{Sources, Span};
 
@@ -26,14 +27,14 @@ pub(super) fn trace(session: &mut Session, request: &TraceRequest) -> Option<Tra
     if !known {
         return None;
     }
-    let firewall = loaded.firewall;
+    let programs = Programs::new(&loaded.firewall);
     let several = exports.len() > 1;
     let mut packets = Vec::new();
     if let Some(text) = &request.packet {
         let packet = parse_packet(text).and_then(|input| input.packet());
         match packet {
             Ok((hook, packet)) => {
-                packets.push(answer(session, &firewall, hook, &packet, several, true))
+                packets.push(answer(session, &programs, hook, &packet, several, true))
             }
             Err(problem) => {
                 session.report([Diagnostic::new(&input::SYNTAX, problem)]);
@@ -49,7 +50,7 @@ pub(super) fn trace(session: &mut Session, request: &TraceRequest) -> Option<Tra
                 session.report([Diagnostic::new(&input::LIMIT, message).help("split the file")]);
                 return None;
             }
-            packets.push(one_line(session, &firewall, line, several));
+            packets.push(one_line(session, &programs, line, several));
         }
     }
     if request.packet.is_none() && request.packets.is_none() {
@@ -60,6 +61,30 @@ pub(super) fn trace(session: &mut Session, request: &TraceRequest) -> Option<Tra
         return None;
     }
     Some(TraceResult { packets })
+}
+
+/// Both families' rules, ready for many packets.
+struct Programs<'a> {
+    v4: Program<'a>,
+    v6: Program<'a>,
+    unknowns: &'a [Unknown],
+}
+
+impl<'a> Programs<'a> {
+    fn new(firewall: &'a Firewall) -> Self {
+        Self {
+            v4: Program::new(&firewall.v4, Family::V4),
+            v6: Program::new(&firewall.v6, Family::V6),
+            unknowns: &firewall.unknowns,
+        }
+    }
+
+    fn of(&self, family: Family) -> &Program<'a> {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
 }
 
 fn facts(session: &mut Session, request: &TraceRequest) -> Option<HostFacts> {
@@ -78,14 +103,14 @@ fn facts(session: &mut Session, request: &TraceRequest) -> Option<HostFacts> {
 }
 
 /// One line of `--packets`. A line that is no packet is answered, so that answers stay in step.
-fn one_line(session: &Session, firewall: &Firewall, line: &str, several: bool) -> TracedPacket {
+fn one_line(session: &Session, programs: &Programs<'_>, line: &str, several: bool) -> TracedPacket {
     let parsed: Result<PacketInput, _> = serde_json::from_str(line);
     let id = parsed.as_ref().ok().and_then(|input| input.id.clone());
     let packet = parsed
         .map_err(|e| e.to_string())
         .and_then(|input| input.packet());
     let mut traced = match packet {
-        Ok((hook, packet)) => answer(session, firewall, hook, &packet, several, false),
+        Ok((hook, packet)) => answer(session, programs, hook, &packet, several, false),
         Err(problem) => TracedPacket {
             id: None,
             verdict: name(Verdict::Unknown).into(),
@@ -102,14 +127,15 @@ fn one_line(session: &Session, firewall: &Firewall, line: &str, several: bool) -
 
 fn answer(
     session: &Session,
-    firewall: &Firewall,
+    programs: &Programs<'_>,
     hook: Hook,
     packet: &Packet,
     several: bool,
     with_steps: bool,
 ) -> TracedPacket {
-    let traced = firewall::trace(firewall, hook, packet);
-    let rules = firewall.rules(packet.family);
+    let program = programs.of(packet.family);
+    let traced = program.trace(programs.unknowns, hook, packet);
+    let rules = program.rules;
     let sources = &session.sources;
     let depends_on = traced.depends_on.iter().map(|dependency| DependsOn {
         line: sources.position(dependency.span).line,

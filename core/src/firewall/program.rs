@@ -3,7 +3,7 @@
 use super::circular::circular_jumps;
 use super::model::{Action, ChainId, Hook, RuleId, Rules};
 use crate::net::Family;
-use crate::packet::{Cube, Index};
+use crate::packet::{Cube, Index, Packet};
 use rustc_hash::FxHashSet;
 
 /// The rules of one family, indexed. Build it once, ask it often.
@@ -73,6 +73,19 @@ impl<'a> Program<'a> {
             prepared.index.overlapping(cube, &mut found);
         }
         found
+    }
+
+    /// Positions of the rules of a chain that may match a packet, in their order.
+    pub(super) fn near(&self, chain: ChainId, packet: &Packet) -> Vec<u32> {
+        let Some(prepared) = self.chains.get(chain.0 as usize) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        prepared.index.containing(packet, &mut found);
+        let rule = |at: &u32| prepared.entries.get(*at as usize).map(|entry| entry.rule);
+        let mut rules: Vec<u32> = found.iter().filter_map(rule).collect();
+        rules.dedup();
+        rules
     }
 
     /// An entry of a chain.

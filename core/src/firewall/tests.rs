@@ -179,6 +179,8 @@ proptest! {
             }
             let traced = trace(&firewall, Hook::Input, &packet);
             let expected = if ends.len() == 1 { *ends.first().unwrap_or(&Verdict::Unknown) } else { Verdict::Unknown };
+            let indexed = Program::new(&firewall.v4, Family::V4).trace(&firewall.unknowns, Hook::Input, &packet);
+            prop_assert_eq!(&indexed, &traced);
             prop_assert_eq!(traced.verdict, expected, "{:?} {:?}", packet, ends);
             prop_assert_eq!(traced.depends_on.is_empty(), expected != Verdict::Unknown);
         }

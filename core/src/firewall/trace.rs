@@ -3,9 +3,9 @@
 //! A direct interpreter, deliberately independent of the packet-set algebra: the two check each
 //! other.
 
-use super::model::{Action, ChainId, Firewall, Hook, Policy, RuleId, Rules};
+use super::model::{Action, ChainId, Firewall, Hook, Policy, RuleId, Rules, Unknown};
+use super::program::Program;
 use super::walk::Decider;
-use crate::net::Family;
 use crate::packet::{Cube, Packet};
 use crate::source::Span;
 use std::collections::BTreeSet;
@@ -73,6 +73,7 @@ enum Stop {
 
 struct Run<'a> {
     rules: &'a Rules,
+    program: Option<&'a Program<'a>>,
     packet: Packet,
     assumed: &'a [(u32, bool)],
     steps: Vec<Step>,
@@ -87,11 +88,30 @@ enum Left {
     Ended(RuleId, Verdict),
 }
 
-/// Sends a packet through the base chains of a hook.
+/// Sends a packet through the base chains of a hook, looking at every rule in turn.
 #[must_use]
 pub fn trace(firewall: &Firewall, hook: Hook, packet: &Packet) -> Traced {
-    let family: Family = packet.family;
-    let rules = firewall.rules(family);
+    let rules = firewall.rules(packet.family);
+    explore(rules, None, &firewall.unknowns, hook, packet)
+}
+
+impl Program<'_> {
+    /// The same as [`trace`] for a packet of this program's family, looking only at rules that
+    /// the index finds: for many packets or long lists.
+    #[must_use]
+    pub fn trace(&self, unknowns: &[Unknown], hook: Hook, packet: &Packet) -> Traced {
+        explore(self.rules, Some(self), unknowns, hook, packet)
+    }
+}
+
+/// Runs the packet under every combination of the unknown predicates that its way asks for.
+fn explore(
+    rules: &Rules,
+    program: Option<&Program<'_>>,
+    unknowns: &[Unknown],
+    hook: Hook,
+    packet: &Packet,
+) -> Traced {
     let bases = rules.bases(hook.way());
     let mut open: Vec<Vec<(u32, bool)>> = vec![Vec::new()];
     let mut first: Option<(Verdict, Vec<Step>)> = None;
@@ -102,6 +122,7 @@ pub fn trace(firewall: &Firewall, hook: Hook, packet: &Packet) -> Traced {
         runs += 1;
         let mut run = Run {
             rules,
+            program,
             packet: *packet,
             assumed: &assumed,
             steps: Vec::new(),
@@ -110,7 +131,7 @@ pub fn trace(firewall: &Firewall, hook: Hook, packet: &Packet) -> Traced {
         let verdict = match run.bases(&bases) {
             Ok(verdict) => verdict,
             Err(Stop::Needs(predicate)) => {
-                if let Some(unknown) = firewall.unknowns.get(predicate as usize) {
+                if let Some(unknown) = unknowns.get(predicate as usize) {
                     depends_on.insert(Dependency {
                         span: unknown.span,
                         why: unknown.why.clone(),
@@ -203,7 +224,13 @@ impl Run<'_> {
         let Some(chain) = rules.chain(id) else {
             return Ok(Left::Fell);
         };
-        for (index, rule) in (0..).zip(&chain.rules) {
+        let all = || (0..u32::try_from(chain.rules.len()).unwrap_or(u32::MAX)).collect();
+        // Rules may set the mark on the way: whoever asks the index must not ask for it.
+        let near = self.program.map(|program| program.near(id, &self.packet));
+        for index in near.unwrap_or_else(all) {
+            let Some(rule) = chain.rules.get(index as usize) else {
+                continue;
+            };
             if !self.matches(&rule.matches)? {
                 continue;
             }

@@ -27,6 +27,12 @@ impl IfName {
         Some(Self(encode(name, 0)))
     }
 
+    /// The loopback interface.
+    #[must_use]
+    pub fn loopback() -> Ranges<u128> {
+        Ranges::single(encode("lo", 0))
+    }
+
     /// All names that begin with this text (`iptables` writes it `text+`), the empty name
     /// included when the text is empty.
     #[must_use]

@@ -3,9 +3,16 @@
 use super::cube::Cube;
 use super::fields::{ByteSet, FieldSet};
 use super::ranges::Ranges;
+use super::value::Packet;
 
 /// Cubes in a leaf.
 const LEAF: usize = 8;
+
+/// Fields that hulls are split along.
+const DIMENSIONS: usize = 6;
+
+/// Hulls looked at to tell which dimension separates.
+const SAMPLE: usize = 512;
 
 /// An index over a list of cubes. Building takes about n log n, a query about log n plus the
 /// number of cubes that it finds; it may report a cube that does not overlap, never miss one.
@@ -47,6 +54,21 @@ impl Hull {
             ],
             ports: [narrow(&cube.source_port), narrow(&cube.destination_port)],
             protocol: cube.protocol,
+        }
+    }
+
+    fn point(packet: &Packet) -> Self {
+        let wide = |value: u128| (value, value);
+        let narrow = |value: u16| (value, value);
+        Self {
+            wide: [
+                wide(packet.source),
+                wide(packet.destination),
+                wide(packet.in_interface.0),
+                wide(packet.out_interface.0),
+            ],
+            ports: [narrow(packet.source_port), narrow(packet.destination_port)],
+            protocol: ByteSet::single(packet.protocol.0),
         }
     }
 
@@ -94,14 +116,14 @@ impl Index {
         };
         if !hulls.is_empty() {
             let mut order = std::mem::take(&mut index.order);
-            index.build(&hulls, &mut order, 0);
+            index.build(&hulls, &mut order, 0, 0);
             index.order = order;
         }
         index
     }
 
     /// Builds the node over `order`, whose first position is `offset`; gives its index.
-    fn build(&mut self, hulls: &[Hull], order: &mut [u32], offset: u32) -> u32 {
+    fn build(&mut self, hulls: &[Hull], order: &mut [u32], offset: u32, depth: usize) -> u32 {
         let at = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         let mut all = order.iter().filter_map(|&i| hulls.get(i as usize));
         let Some(&(mut hull)) = all.next() else {
@@ -117,12 +139,12 @@ impl Index {
         if order.len() <= LEAF {
             return at;
         }
-        let middle = split(hulls, order);
+        let middle = split(hulls, order, depth);
         let (left, right) = order.split_at_mut(middle);
         let right_offset = offset.saturating_add(u32::try_from(middle).unwrap_or(u32::MAX));
         let children = (
-            self.build(hulls, left, offset),
-            self.build(hulls, right, right_offset),
+            self.build(hulls, left, offset, depth + 1),
+            self.build(hulls, right, right_offset, depth + 1),
         );
         if let Some(node) = self.nodes.get_mut(at as usize) {
             node.children = children;
@@ -133,14 +155,22 @@ impl Index {
 
     /// Adds the positions of all cubes that may overlap this one to `out`, in ascending order.
     pub fn overlapping(&self, cube: &Cube, out: &mut Vec<u32>) {
-        let hull = Hull::of(cube);
+        self.search(&Hull::of(cube), out);
+    }
+
+    /// Adds the positions of all cubes that may contain this packet to `out`, in ascending order.
+    pub fn containing(&self, packet: &Packet, out: &mut Vec<u32>) {
+        self.search(&Hull::point(packet), out);
+    }
+
+    fn search(&self, hull: &Hull, out: &mut Vec<u32>) {
         let first = out.len();
         let mut stack = vec![0u32];
         while let Some(at) = stack.pop() {
             let Some(node) = self.nodes.get(at as usize) else {
                 continue;
             };
-            if !node.hull.overlaps(&hull) {
+            if !node.hull.overlaps(hull) {
                 continue;
             }
             let (a, b) = node.children;
@@ -158,26 +188,36 @@ impl Index {
 
 /// Sorts `order` along the dimension that separates best and says where to cut. Wide hulls
 /// (wildcards) go to one side, so that they do not blow up the hulls of the narrow ones.
-fn split(hulls: &[Hull], order: &mut [u32]) -> usize {
+///
+/// Dimensions that separate well take turns with the depth of the tree: a question that leaves
+/// one of them open is then still narrowed by the others.
+fn split(hulls: &[Hull], order: &mut [u32], depth: usize) -> usize {
     let hull = |i: &u32| hulls.get(*i as usize);
-    let extents = |dimension: usize, order: &[u32]| {
-        let mut keys: Vec<(u32, u128)> = order
-            .iter()
-            .filter_map(hull)
-            .map(|h| h.extent(dimension))
-            .collect();
+    let different = |dimension: usize| {
+        // A sample tells as much as all of them, and keeps building at n log n.
+        let step = (order.len() / SAMPLE).max(1);
+        let sampled = order.iter().step_by(step).filter_map(hull);
+        let mut keys: Vec<(u32, u128)> = sampled.map(|h| h.extent(dimension)).collect();
         keys.sort_unstable();
         keys.dedup();
         keys.len()
     };
-    // The dimension with the most different hulls separates best.
-    let best = (0..6)
-        .max_by_key(|&d| (extents(d, order), 6 - d))
-        .unwrap_or(0);
+    let counts: [usize; DIMENSIONS] = std::array::from_fn(different);
+    let most = counts.iter().copied().max().unwrap_or(0);
+    let good: Vec<usize> = (0..DIMENSIONS)
+        .filter(|&d| {
+            counts
+                .get(d)
+                .is_some_and(|&count| count > 1 && count >= most / 4)
+        })
+        .collect();
+    let chosen = depth
+        .checked_rem(good.len())
+        .and_then(|turn| good.get(turn));
+    let best = chosen.copied().unwrap_or(0);
     let key = |i: &u32| hull(i).map_or((0, 0), |h| h.extent(best));
-    let widths: Vec<u32> = order.iter().map(|i| key(i).0).collect();
-    let widest = widths.iter().copied().max().unwrap_or(0);
-    let wide = widths.iter().filter(|&&w| w == widest).count();
+    let widest = order.iter().map(|i| key(i).0).max().unwrap_or(0);
+    let wide = order.iter().filter(|i| key(i).0 == widest).count();
     let narrow = order.len() - wide;
     if narrow >= LEAF && wide >= LEAF {
         order.sort_unstable_by_key(|i| (key(i).0 == widest, *i));
@@ -185,4 +225,47 @@ fn split(hulls: &[Hull], order: &mut [u32]) -> usize {
     }
     order.sort_unstable_by_key(|i| (key(i).1, *i));
     order.len() / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Family;
+    use proptest::prelude::*;
+
+    fn cube() -> impl Strategy<Value = Cube> {
+        (0u128..60, 0u128..20, 0u16..50, 0u16..9, 0u8..3).prop_map(
+            |(at, width, port, ports, wild)| {
+                let mut cube = Cube::any(Family::V4);
+                if wild != 0 {
+                    cube.source = Ranges::span(at, at + width);
+                }
+                if wild != 1 {
+                    cube.destination_port = Ranges::span(port, port + ports);
+                }
+                cube
+            },
+        )
+    }
+
+    proptest! {
+        /// The index misses nothing, and reports in order.
+        #[test]
+        fn nothing_is_missed(cubes in prop::collection::vec(cube(), 0..80), question in cube()) {
+            let index = Index::new(&cubes);
+            let mut found = Vec::new();
+            index.overlapping(&question, &mut found);
+            prop_assert!(found.windows(2).all(|pair| pair[0] < pair[1]));
+            for (at, cube) in (0u32..).zip(&cubes) {
+                prop_assert!(!cube.overlaps(&question) || found.contains(&at));
+            }
+            if let Some(packet) = question.witness(Family::V4) {
+                let mut containing = Vec::new();
+                index.containing(&packet, &mut containing);
+                for (at, cube) in (0u32..).zip(&cubes) {
+                    prop_assert!(!cube.contains(&packet, |_| true) || containing.contains(&at));
+                }
+            }
+        }
+    }
 }

@@ -15,10 +15,20 @@ const MOST: usize = 12;
 /// The prefixes and ranges of a set of addresses: `10.0.0.0/24, 10.0.1.5-10.0.1.9`, or `any`.
 #[must_use]
 pub fn addresses(set: &Ranges<u128>, family: Family) -> String {
-    if *set == Ranges::span(0, family.max()) {
+    let others = Ranges::span(0, family.max()).subtract(set);
+    if others.is_empty() {
         return "any".into();
     }
+    // The world less a few hosts reads better by what is left out.
+    if size(&others) < size(set) && others.intervals().len() <= set.intervals().len() {
+        return format!("any but {}", addresses(&others, family));
+    }
     list(set.intervals(), |&(lo, hi)| address_range(lo, hi, family))
+}
+
+fn size(set: &Ranges<u128>) -> u128 {
+    let each = set.intervals().iter().map(|(lo, hi)| hi - lo);
+    each.fold(0, u128::saturating_add)
 }
 
 /// Prefixes that together are exactly this set.
@@ -181,7 +191,9 @@ impl Cube {
         if !self.destination_port.is_full() {
             let _ = write!(text, " {destination}{}", ports(&self.destination_port));
         }
-        if !self.source_port.is_full() {
+        // Any client port is what one expects.
+        let usual = self.source_port.is_full() || self.source_port == Ranges::span(1024, u16::MAX);
+        if !usual {
             let _ = write!(text, ", {source}{}", ports(&self.source_port));
         }
         if let Some(state) = self.states() {
@@ -210,9 +222,10 @@ impl Cube {
     }
 }
 
-/// Interface names, where they say something: none for any or no interface.
+/// Interface names, where they say something: none for no interface, or for any but loopback.
 fn interfaces(set: &Ranges<u128>) -> Option<String> {
-    if set.contains(IfName::NONE.0) {
+    let usual = Ranges::full().subtract(&IfName::loopback().union(&Ranges::single(IfName::NONE.0)));
+    if set.contains(IfName::NONE.0) || *set == usual {
         return None;
     }
     match set.intervals() {

@@ -36,16 +36,16 @@ pub(super) struct Module<'a> {
     /// Its name.
     pub name: Word<'a>,
     /// Its options in order.
-    pub options: SmallVec<[Opt<'a>; 2]>,
+    pub options: SmallVec<[Opt<'a>; 1]>,
 }
 
 /// A rule.
 #[derive(Debug, Default)]
 pub(super) struct Spec<'a> {
     /// Options that need no match: addresses, interfaces, protocol, `-f`.
-    pub base: SmallVec<[Opt<'a>; 4]>,
+    pub base: SmallVec<[Opt<'a>; 3]>,
     /// Matches in order. Those that a protocol brings along without `-m` are here too.
-    pub matches: SmallVec<[Module<'a>; 3]>,
+    pub matches: Vec<Module<'a>>,
     /// The target.
     pub target: Option<Module<'a>>,
     /// Whether the target was given with `-g`.
@@ -281,7 +281,12 @@ fn place<'a>(spec: &mut Spec<'a>, option: Opt<'a>, current: Current) -> Result<C
         }
         _ => {}
     }
-    if support::is_base_option(long) {
+    // `-m policy` has a `--proto` of its own.
+    let of_policy = long == "--protocol"
+        && option.name.text == "--proto"
+        && matches!(current, Current::Match(at)
+            if spec.matches.get(at).is_some_and(|m| m.name.text == "policy"));
+    if support::is_base_option(long) && !of_policy {
         spec.base.push(option);
         return Ok(current);
     }
