@@ -1,5 +1,5 @@
 import { Crashed, EngineClient, type EngineState, type Reply, Superseded } from '../engine/client';
-import type { CatalogResult, CodeData, Detected, DiagnosticData, FindingData, GuardData, LintResult, ResolveResult } from '../engine/types';
+import type { CatalogResult, CodeData, Detected, DiagnosticData, FindingData, GuardData, LintResult, Place, ResolveResult } from '../engine/types';
 import { flowRows } from '../text/flows';
 import type { Guards, Project } from './project.svelte';
 
@@ -43,6 +43,13 @@ export class Session {
     const lines = new Set(places.map(({ source, line }) => `${source}:${line}`)).size;
     const counted = this.linted?.exports.reduce((sum, { not_modelled }) => sum + not_modelled, 0) ?? 0;
     return Math.max(lines, counted);
+  });
+
+  /** Lines that are not modelled and that some finding depends on, each once, in their order. */
+  dependedOn = $derived.by<Place[]>(() => {
+    const places = this.findings.flatMap(({ finding }) => finding.depends_on ?? []);
+    const distinctPlaces = [...new Map(places.map((place) => [`${place.source}:${place.line}`, place])).values()];
+    return distinctPlaces.sort((a, b) => (a.source === b.source ? a.line - b.line : a.source < b.source ? -1 : 1));
   });
 
   #catalogName = $derived(this.resolved?.catalog ?? 'dce');

@@ -67,6 +67,12 @@ export class View {
     if (this.#narrow.current) this.pane = 'inspector';
   }
 
+  /** Brings the messages forward. */
+  showMessages(): void {
+    this.tab = 'messages';
+    this.pane = 'results';
+  }
+
   /** Goes to a line of a text: inventories open in the editor, exports beside their findings. */
   goTo(source: string, line: number): void {
     this.target = { source, line };
