@@ -9,7 +9,7 @@ use crate::diagnostic::{Severity, coverage as codes};
 use crate::firewall::{Action, Decider, Dependency, End, Outcome, Rules};
 use crate::graph::{Flow, RequirementGraph};
 use crate::packet::{Budget, Cube, OverBudget, Packet, PacketSet};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// What becomes of one flow at one point.
@@ -219,30 +219,15 @@ fn unknown(
     finding.severity = severity(flow.need, Severity::Warning);
     finding.packets = answer.undecided.clone();
     let rules = point.firewall.rules(one.family);
-    let mut lines = BTreeSet::new();
-    let mut by_interface = BTreeSet::new();
-    let mut witness: Option<Packet> = None;
-    for outcome in &answer.outcomes {
-        let stripped = regardless(&outcome.cube, one);
-        let touches = answer
-            .undecided
-            .cubes()
-            .iter()
-            .any(|part| part.overlaps(&stripped));
-        if !touches {
-            continue;
-        }
-        for (predicate, _) in outcome.cube.unknown.iter() {
-            if let Some(unknown) = point.firewall.unknowns.get(predicate as usize) {
-                lines.insert(Dependency {
-                    span: unknown.span,
-                    why: unknown.why.clone(),
-                });
-            }
-        }
-        let last = outcome.via.last().copied();
-        let rule = match last {
-            Some(Decider::Rule(id)) => rules.rule(id),
+    let touching: Vec<&Outcome> = answer
+        .outcomes
+        .iter()
+        .filter(|o| regardless(&o.cube, one).overlaps_any(answer.undecided.cubes()))
+        .collect();
+    let mut lines = predicates(point, &touching);
+    for outcome in &touching {
+        let rule = match outcome.via.last() {
+            Some(Decider::Rule(id)) => rules.rule(*id),
             _ => None,
         };
         if let (End::Depends, Some(rule)) = (outcome.end, rule) {
@@ -255,21 +240,17 @@ fn unknown(
                 why,
             });
         }
-        let same_interfaces = outcome.cube.in_interface == one.cube.in_interface
+        let somewhere = outcome.cube.in_interface == one.cube.in_interface
             && outcome.cube.out_interface == one.cube.out_interface;
-        if let (false, Some(rule)) = (same_interfaces, rule) {
-            by_interface.insert(Dependency {
+        if let (false, Some(rule)) = (somewhere, rule) {
+            lines.insert(Dependency {
                 span: rule.span,
-                why: "the interface that the packet uses is not known".into(),
+                why: "which interface the packet uses is not known".into(),
             });
         }
-        if outcome.end != End::Accept && witness.is_none() {
-            witness = outcome.cube.witness(one.family);
-        }
     }
-    if lines.is_empty() {
-        lines = by_interface;
-    }
+    let mut denying = touching.iter().filter(|o| o.end != End::Accept);
+    let witness: Option<Packet> = denying.find_map(|o| o.cube.witness(one.family));
     if one.unresolved {
         finding.help =
             Some("the destination is known by name only: give its addresses in the site".into());
@@ -280,6 +261,29 @@ fn unknown(
     }
     finding.depends_on = lines.into_iter().collect();
     finding
+}
+
+/// The lines of unknown predicates on which the fate of these outcomes depends. A predicate that
+/// occurs as true and as false among those that pass and among those that do not tells nothing.
+fn predicates(point: &Point<'_>, touching: &[&Outcome]) -> BTreeSet<Dependency> {
+    let mut seen: BTreeMap<u32, BTreeSet<(bool, bool)>> = BTreeMap::new();
+    for outcome in touching {
+        for (predicate, holds) in outcome.cube.unknown.iter() {
+            let passes = outcome.end == End::Accept;
+            seen.entry(predicate).or_default().insert((passes, holds));
+        }
+    }
+    let line = |predicate: u32| {
+        let unknown = point.firewall.unknowns.get(predicate as usize)?;
+        Some(Dependency {
+            span: unknown.span,
+            why: unknown.why.clone(),
+        })
+    };
+    let telling = seen.iter().filter(|(_, how)| how.len() < 4);
+    telling
+        .filter_map(|(predicate, _)| line(*predicate))
+        .collect()
 }
 
 fn too_complex(graph: &RequirementGraph<'_>, flow: &Flow, one: &Required) -> Finding {

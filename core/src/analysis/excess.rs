@@ -105,20 +105,16 @@ impl<'q, 'a> Question<'q, 'a> {
         let program = self.point.program(self.family);
         let bases: BTreeSet<ChainId> = program.bases(self.hook).into_iter().collect();
         for (id, chain) in program.rules.iter() {
-            if chain.generated {
-                continue;
-            }
             for (index, rule) in (0..).zip(&chain.rules) {
-                let by = Decider::Rule(RuleId { chain: id, index });
-                if rule.action == Action::Accept && !is_mistaken(rule) {
-                    findings.extend(self.by(by, &rule.matches));
+                let at = RuleId { chain: id, index };
+                let asked = rule.action == Action::Accept && !is_mistaken(rule);
+                if asked && !program.rules.is_generated(at) {
+                    findings.extend(self.by(Decider::Rule(at), &rule.matches));
                 }
             }
-            let policy = chain.base.map(|base| base.policy);
-            // An open OUTPUT policy is how hosts are run: nobody filters what leaves them.
-            let silent = self.hook == Hook::Output && chain.rules.is_empty();
-            let open = policy == Some(Policy::Accept) && bases.contains(&id);
-            if open && !silent && self.is_last_filter(id, &bases) {
+            // An open OUTPUT policy is how hosts are run: what leaves them is not filtered there.
+            let open = chain.base.is_some_and(|base| base.policy == Policy::Accept);
+            if open && self.hook != Hook::Output && self.is_last_filter(id, &bases) {
                 findings.extend(self.by(Decider::Policy(id), &[Cube::any(self.family)]));
             }
         }

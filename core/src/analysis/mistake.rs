@@ -68,12 +68,14 @@ const fn tunnel(
 pub fn mistakes(point: &Point<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for family in Family::ALL {
-        for (chain_id, chain) in point.firewall.rules(family).iter() {
-            if chain.generated {
-                continue;
-            }
+        let rules = point.firewall.rules(family);
+        for (chain_id, chain) in rules.iter() {
             for (index, rule) in (0..).zip(&chain.rules) {
-                let Some(mistake) = mistake_of(rule) else {
+                let id = RuleId {
+                    chain: chain_id,
+                    index,
+                };
+                let Some(mistake) = mistake_of(rule).filter(|_| !rules.is_generated(id)) else {
                     continue;
                 };
                 let message = format!(
@@ -83,10 +85,7 @@ pub fn mistakes(point: &Point<'_>) -> Vec<Finding> {
                     mistake.right
                 );
                 let mut finding = Finding::new(&codes::WRONG_PROTOCOL, family, message);
-                finding.rule = Some(RuleId {
-                    chain: chain_id,
-                    index,
-                });
+                finding.rule = Some(id);
                 let number = index.saturating_add(1);
                 finding.place(
                     rule.span,

@@ -10,6 +10,7 @@ use crate::net::{Family, Protocol, Service};
 use crate::packet::{
     Bits, ByteSet, CtState, Cube, FieldSet, Fragment, IfName, MarkBits, Ranges, tcp_flags,
 };
+use std::collections::BTreeMap;
 
 /// Which packets of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +50,7 @@ const CLIENT_PORTS: (u16, u16) = (1024, u16::MAX);
 #[must_use]
 pub fn required(graph: &RequirementGraph<'_>, point: &Point<'_>) -> Vec<Required> {
     let mut all = Vec::new();
+    let bound = bound_ports(graph);
     for (at, flow) in graph.flows.iter().enumerate() {
         let (Some(from), Some(to)) = (graph.group(flow.from), graph.group(flow.to)) else {
             continue;
@@ -70,6 +72,7 @@ pub fn required(graph: &RequirementGraph<'_>, point: &Point<'_>) -> Vec<Required
                     flow.service,
                     source.clone(),
                     destination.clone(),
+                    &bound,
                 );
                 all.push(Required {
                     flow: at,
@@ -84,6 +87,18 @@ pub fn required(graph: &RequirementGraph<'_>, point: &Point<'_>) -> Vec<Required
         }
     }
     all
+}
+
+/// Ports that the platform's own services bind, by protocol: no client is given one of them.
+fn bound_ports(graph: &RequirementGraph<'_>) -> BTreeMap<Protocol, Ranges<u16>> {
+    let mut bound: BTreeMap<Protocol, Ranges<u16>> = BTreeMap::new();
+    for flow in &graph.flows {
+        if let Service::Ports(protocol, range) = flow.service {
+            let ports = bound.entry(protocol).or_insert_with(Ranges::empty);
+            *ports = ports.union(&Ranges::span(range.lo, range.hi));
+        }
+    }
+    bound
 }
 
 /// Tunnels answer by flows of their own: both ends are sources.
@@ -101,6 +116,7 @@ fn region(
     service: Service,
     source: Ranges<u128>,
     destination: Ranges<u128>,
+    bound: &BTreeMap<Protocol, Ranges<u16>>,
 ) -> (Hook, Cube) {
     let reply = phase == Phase::Reply;
     let hook = match (direction, reply) {
@@ -109,8 +125,9 @@ fn region(
         (Direction::Through, _) => Hook::Forward,
     };
     let mut cube = entering(hook, family).with_protocol(service.protocol(family));
-    let ports = |lo, hi| Ranges::span(lo, hi);
-    let client = ports(CLIENT_PORTS.0, CLIENT_PORTS.1);
+    let taken = bound.get(&service.protocol(family)).cloned();
+    let client = Ranges::span(CLIENT_PORTS.0, CLIENT_PORTS.1);
+    let client = client.subtract(&taken.unwrap_or_else(Ranges::empty));
     (cube.source, cube.destination) = if reply {
         (destination, source)
     } else {
@@ -118,7 +135,7 @@ fn region(
     };
     match service {
         Service::Ports(_, range) => {
-            let server = ports(range.lo, range.hi);
+            let server = Ranges::span(range.lo, range.hi);
             (cube.source_port, cube.destination_port) = if reply {
                 (server, client)
             } else {
@@ -164,11 +181,25 @@ fn tcp_flags_of(phase: Phase) -> ByteSet {
     })
 }
 
-/// What packets from and to other machines look like at a hook: whole, unmarked, by a real
-/// interface. (Marks that eBPF programs or a local sender's socket set are not seen in exports.)
+/// Beginnings of the names of interfaces that lead to pods, containers and virtual machines on
+/// the host itself: no packet from or to another machine uses them (it leaves by the uplink, or
+/// by a tunnel such as `tunl0`, `vxlan.calico`, `flannel.1`, `cilium_vxlan`).
+const WORKLOADS: &[&str] = &[
+    "azv", "br-", "cali", "cni", "docker", "lxc", "lxd", "podman", "veth", "virbr",
+];
+
+/// What packets from and to other machines look like at a hook: whole, unmarked, by an interface
+/// that leads to other machines. (Marks that eBPF programs or a local sender's socket set are not
+/// seen in exports.)
 pub(super) fn entering(hook: Hook, family: Family) -> Cube {
     let none = Ranges::single(IfName::NONE.0);
-    let real = Ranges::full().subtract(&none.union(&IfName::loopback()));
+    let local = WORKLOADS
+        .iter()
+        .filter_map(|name| IfName::starting_with(name));
+    let local = local.fold(none.union(&IfName::loopback()), |all, names| {
+        all.union(&names)
+    });
+    let real = Ranges::full().subtract(&local);
     let (in_interface, out_interface) = match hook {
         Hook::Prerouting | Hook::Input => (real, none),
         Hook::Forward => (real.clone(), real),

@@ -6,9 +6,13 @@ use super::point::Point;
 use crate::diagnostic::hygiene;
 use crate::firewall::{Action, ChainId, Decider, End, Hook, Program, Rule, RuleId};
 use crate::net::Family;
-use crate::packet::{Budget, Cube, IfName, OverBudget, Ranges};
+use crate::packet::{Budget, CtState, Cube, IfName, OverBudget, Ranges};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+
+/// Who decides the packets of a rule that never matches: whether first packets (conntrack NEW)
+/// are among them, and how.
+type Covering = BTreeMap<Decider, (bool, End)>;
 
 /// Covering rules named in a finding.
 const MOST_NAMED: usize = 8;
@@ -21,11 +25,14 @@ pub fn shadowed(point: &Point<'_>) -> Vec<Finding> {
         let program = point.program(family);
         let callers = hooks_by_chain(program);
         for (id, chain) in program.rules.iter() {
-            let Some(hooks) = callers.get(&id).filter(|_| !chain.generated) else {
+            let Some(hooks) = callers.get(&id) else {
                 continue;
             };
             for (index, rule) in (0..).zip(&chain.rules) {
                 let at = RuleId { chain: id, index };
+                if program.rules.is_generated(at) {
+                    continue;
+                }
                 findings.extend(question(program, hooks, at, rule));
             }
         }
@@ -67,7 +74,7 @@ fn question(
     if rule.matches.is_empty() {
         return None;
     }
-    let mut covering: BTreeMap<Decider, End> = BTreeMap::new();
+    let mut covering = Covering::new();
     for &hook in hooks {
         let mut budget = Budget::new(STEPS);
         match reaches(program, hook, at, rule, &mut budget, &mut covering) {
@@ -86,7 +93,7 @@ fn reaches(
     at: RuleId,
     rule: &Rule,
     budget: &mut Budget,
-    covering: &mut BTreeMap<Decider, End>,
+    covering: &mut Covering,
 ) -> Result<bool, OverBudget> {
     let mut reached = false;
     let whole = possible(hook, program.family);
@@ -100,7 +107,11 @@ fn reaches(
                 reached = true;
                 return ControlFlow::Break(());
             }
-            covering.extend(outcome.via.last().map(|&by| (by, outcome.end)));
+            if let Some(&by) = outcome.via.last() {
+                let first = outcome.cube.state.contains(CtState::New as u8);
+                let known = covering.entry(by).or_insert((first, outcome.end));
+                known.0 |= first;
+            }
             ControlFlow::Continue(())
         })?;
         if reached {
@@ -125,18 +136,19 @@ fn possible(hook: Hook, family: Family) -> Cube {
     whole
 }
 
-fn describe(
-    program: &Program<'_>,
-    at: RuleId,
-    rule: &Rule,
-    covering: &BTreeMap<Decider, End>,
-) -> Finding {
+fn describe(program: &Program<'_>, at: RuleId, rule: &Rule, covering: &Covering) -> Finding {
     let opposite = match rule.action {
-        Action::Accept => |end: &End| matches!(end, End::Drop | End::Reject),
-        Action::Drop | Action::Reject(_) => |end: &End| *end == End::Accept,
-        _ => |_: &End| false,
+        Action::Accept => |end: End| matches!(end, End::Drop | End::Reject),
+        Action::Drop | Action::Reject(_) => |end: End| end == End::Accept,
+        _ => |_: End| false,
     };
-    let contradicted = !covering.is_empty() && covering.values().all(opposite);
+    // What was established before is usually permitted by one rule on top: who decides first
+    // packets tells more.
+    let any_first = covering.values().any(|(first, _)| *first);
+    let mut telling = covering
+        .iter()
+        .filter(|(_, (first, _))| *first || !any_first);
+    let contradicted = !covering.is_empty() && telling.clone().all(|(_, (_, end))| opposite(*end));
     let name = program
         .rules
         .chain(at.chain)
@@ -154,7 +166,7 @@ fn describe(
     let mut finding = Finding::new(&hygiene::SHADOWED, program.family, message);
     finding.rule = Some(at);
     finding.place(rule.span, "this rule");
-    for by in covering.keys().take(MOST_NAMED) {
+    for (by, _) in telling.by_ref().take(MOST_NAMED) {
         match by {
             Decider::Rule(id) => {
                 if let (Some(rule), Some(chain)) =

@@ -1,7 +1,7 @@
 //! Chains, rules, matches, actions.
 
-use crate::net::Family;
-use crate::packet::{Bits, Cube};
+use crate::net::{Family, Protocol};
+use crate::packet::{ByteSet, Cube};
 use crate::source::Span;
 use std::fmt;
 
@@ -117,6 +117,8 @@ pub struct Rule {
     pub action: Action,
     /// Its line in the export.
     pub span: Span,
+    /// Whether software, not a person, wrote this rule into a chain of the administrator's.
+    pub generated: bool,
     /// The administrator's comment, where there is one.
     pub comment: Option<String>,
 }
@@ -203,6 +205,18 @@ impl Rules {
         self.chain(id.chain)?.rules.get(id.index as usize)
     }
 
+    /// Whether software, not a person, wrote a rule: then no hygiene or excess finding is about it.
+    #[must_use]
+    pub fn is_generated(&self, id: RuleId) -> bool {
+        let generated = |chain| self.chain(chain).is_some_and(|chain| chain.generated);
+        let rule = self.rule(id);
+        generated(id.chain)
+            || rule.is_some_and(|rule| match rule.action {
+                Action::Jump(to) | Action::Goto(to) => rule.generated || generated(to),
+                _ => rule.generated,
+            })
+    }
+
     /// All chains with their ids.
     pub fn iter(&self) -> impl Iterator<Item = (ChainId, &Chain)> {
         self.chains
@@ -228,16 +242,17 @@ impl Rules {
 }
 
 impl Chain {
-    /// Whether packets in these conntrack states pass it when it is a base chain.
+    /// Packets that pass it as a base chain, as disjoint parts; none when all do. A nat chain sees
+    /// the first packet of a connection; ICMP errors about a known one are translated without it.
     #[must_use]
-    pub fn states(&self) -> Bits {
+    pub fn only(&self, family: Family) -> Option<[Cube; 2]> {
         use crate::packet::CtState;
-        match self.base {
-            Some(base) if base.first_packets_only => {
-                Bits(1 << CtState::New as u8 | 1 << CtState::Related as u8)
-            }
-            _ => Bits(u8::MAX),
-        }
+        self.base.filter(|base| base.first_packets_only)?;
+        let first = Cube::any(family).with_states(&[CtState::New]);
+        let mut expected =
+            Cube::any(family).with_states(&[CtState::Related, CtState::RelatedReply]);
+        expected.protocol = ByteSet::of(|number| !Protocol(number).is_icmp());
+        Some([first, expected])
     }
 }
 

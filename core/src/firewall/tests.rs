@@ -19,6 +19,7 @@ fn rule(matches: Vec<Cube>, action: Action) -> Rule {
         matches,
         action,
         span: span(),
+        generated: false,
         comment: None,
     }
 }
@@ -97,31 +98,39 @@ fn firewall() -> impl Strategy<Value = Firewall> {
         prop::collection::vec(one.prop_map(|(m, a)| rule(m, a)), 0..6)
     };
     let policy = prop_oneof![Just(Policy::Accept), Just(Policy::Drop)];
-    (policy, rules(), rules(), rules(), rules()).prop_map(|(policy, base, a, b, c)| {
-        // Only calls to later chains: no circles.
-        let forward = |at: u32, mut rules: Vec<Rule>| {
-            for rule in &mut rules {
-                if let Action::Jump(to) | Action::Goto(to) = &mut rule.action {
-                    to.0 = at + 1 + to.0 % 3;
-                    if to.0 > 3 {
-                        rule.action = Action::Return;
+    (policy, rules(), rules(), rules(), rules(), rules()).prop_map(
+        |(policy, base, a, b, c, nat)| {
+            // Only calls to later chains: no circles.
+            let forward = |at: u32, mut rules: Vec<Rule>| {
+                for rule in &mut rules {
+                    if let Action::Jump(to) | Action::Goto(to) = &mut rule.action {
+                        to.0 = at + 1 + to.0 % 3;
+                        if to.0 > 3 {
+                            rule.action = Action::Return;
+                        }
                     }
                 }
+                rules
+            };
+            let mut firewall = Firewall::default();
+            for _ in 0..3 {
+                firewall.unknown(span(), "test");
             }
-            rules
-        };
-        let mut firewall = Firewall::default();
-        for _ in 0..3 {
-            firewall.unknown(span(), "test");
-        }
-        firewall.v4.chains = vec![
-            chain("INPUT", Some(policy), forward(0, base)),
-            chain("a", None, forward(1, a)),
-            chain("b", None, forward(2, b)),
-            chain("c", None, forward(3, c)),
-        ];
-        firewall
-    })
+            let mut nat = chain("nat", Some(Policy::Accept), forward(2, nat));
+            if let Some(base) = &mut nat.base {
+                base.priority = 100;
+                base.first_packets_only = true;
+            }
+            firewall.v4.chains = vec![
+                chain("INPUT", Some(policy), forward(0, base)),
+                chain("a", None, forward(1, a)),
+                chain("b", None, forward(2, b)),
+                chain("c", None, forward(3, c)),
+                nat,
+            ];
+            firewall
+        },
+    )
 }
 
 fn packet() -> impl Strategy<Value = Packet> {

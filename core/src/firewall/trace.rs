@@ -194,7 +194,13 @@ impl Run<'_> {
             let Some(chain) = self.rules.chain(id) else {
                 continue;
             };
-            if !chain.states().contains(self.packet.state as u8) {
+            let only = chain.only(self.packet.family);
+            let enters = only.is_none_or(|parts| {
+                parts
+                    .iter()
+                    .any(|part| part.contains(&self.packet, |_| false))
+            });
+            if !enters {
                 continue;
             }
             self.steps.push(Step::Enter(id));

@@ -7,7 +7,7 @@
 
 use super::model::{Action, ChainId, Hook, Policy, RuleId};
 use super::program::Program;
-use crate::packet::{Budget, Cube, FieldSet, MarkBits, OverBudget};
+use crate::packet::{Budget, Cube, MarkBits, OverBudget};
 use smallvec::SmallVec;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -147,33 +147,32 @@ impl<F: FnMut(Outcome) -> ControlFlow<()>> Walk<'_, '_, F> {
     fn enter_base(
         &mut self,
         cube: Cube,
-        mut base: usize,
+        base: usize,
         via: SmallVec<[Decider; 4]>,
     ) -> ControlFlow<()> {
-        loop {
-            let Some(&chain) = self.bases.get(base) else {
-                return self.end(cube, End::Accept, via);
-            };
-            let states = self.program.rules.chain(chain).map(super::Chain::states);
-            let sees = states.is_none_or(|states| cube.state.meets(&states));
-            if !sees {
-                base += 1;
-                continue;
-            }
-            if let Some(states) = states
-                && !cube.state.within(&states)
-            {
-                let mut skips = cube.clone();
-                skips.state = cube.state.minus(&states);
-                self.enter_base(skips, base + 1, via.clone())?;
-                let mut enters = cube;
-                enters.state = enters.state.and(&states);
-                self.enter(enters, chain, base, None, via);
-                return ControlFlow::Continue(());
-            }
+        let Some(&chain) = self.bases.get(base) else {
+            return self.end(cube, End::Accept, via);
+        };
+        let entered = self.program.rules.chain(chain);
+        let Some(only) = entered.and_then(|chain| chain.only(self.program.family)) else {
             self.enter(cube, chain, base, None, via);
             return ControlFlow::Continue(());
+        };
+        let mut skipping = vec![cube];
+        for enters in &only {
+            let mut rest = Vec::new();
+            for cube in &skipping {
+                cube.subtract(enters, &mut rest);
+                if let Some(inside) = cube.intersect(enters) {
+                    self.enter(inside, chain, base, None, via.clone());
+                }
+            }
+            skipping = rest;
         }
+        for cube in skipping {
+            self.enter_base(cube, base + 1, via.clone())?;
+        }
+        ControlFlow::Continue(())
     }
 
     fn enter(

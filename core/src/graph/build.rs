@@ -75,6 +75,8 @@ struct Builder<'a> {
     member_nodes: BTreeMap<Member, NodeIndex>,
     zone_nodes: Vec<NodeIndex>,
     labels: BTreeSet<String>,
+    /// Hosts by cluster, in the order of the site; those outside clusters under none.
+    hosts_of: BTreeMap<Option<usize>, Vec<usize>>,
 }
 
 impl<'a> RequirementGraph<'a> {
@@ -93,7 +95,11 @@ impl<'a> RequirementGraph<'a> {
             member_nodes: BTreeMap::new(),
             zone_nodes: Vec::new(),
             labels: BTreeSet::new(),
+            hosts_of: BTreeMap::new(),
         };
+        for (at, host) in site.hosts.iter().enumerate() {
+            builder.hosts_of.entry(host.cluster).or_default().push(at);
+        }
         for zone in 0..site.zones.len() {
             let node = builder.graph.add_node(Node::Zone(zone));
             builder.zone_nodes.push(node);
@@ -145,7 +151,9 @@ impl Builder<'_> {
     /// Adds the edges of one requirement. Gives the roles that nothing has, when it applies
     /// somewhere but no edge came of it.
     fn add(&mut self, at: usize, requirement: &Requirement) -> Option<Vec<String>> {
-        if requirement.bind == NodeBind::Loopback || requirement.scope == Scope::SameHost {
+        // What listens on loopback or in a pod's own network is not opened on a host's address.
+        let elsewhere = matches!(requirement.bind, NodeBind::Loopback | NodeBind::Pod);
+        if elsewhere || requirement.scope == Scope::SameHost {
             return None;
         }
         let mut applies = false;
@@ -166,12 +174,12 @@ impl Builder<'_> {
             };
             let ssh = matches!(&requirement.ports, Some(PortSpec::Parameter { parameter }) if parameter == SSH_PORT);
             for from_role in requirement.from.iter() {
-                let from = self.role(source, from_role, false);
+                let from = self.role(source, cluster, from_role, false);
                 if from.is_empty() {
                     empty.insert(from_role.clone());
                 }
                 for to_role in requirement.to.iter() {
-                    let to = self.role(destination, to_role, ssh);
+                    let to = self.role(destination, cluster, to_role, ssh);
                     if to.is_empty() {
                         empty.insert(to_role.clone());
                     }
@@ -226,16 +234,26 @@ impl Builder<'_> {
     }
 
     /// The groups that hold a role there: one for hosts and VIPs, one each for parties.
-    fn role(&mut self, place: Place, role: &str, ssh: bool) -> Vec<GroupId> {
-        let key = (place, role.to_owned(), ssh);
-        if let Some(known) = self.by_role.get(&key) {
-            return known.clone();
-        }
+    fn role(
+        &mut self,
+        mut place: Place,
+        cluster: Option<usize>,
+        role: &str,
+        ssh: bool,
+    ) -> Vec<GroupId> {
         let kind = self
             .catalog
             .roles
             .get(role)
             .map_or(RoleKind::Host, |role| role.kind);
+        if kind == RoleKind::External && place == Place::Everywhere {
+            // A party that only one cluster uses is not for the others.
+            place = Place::Cluster(cluster);
+        }
+        let key = (place, role.to_owned(), ssh);
+        if let Some(known) = self.by_role.get(&key) {
+            return known.clone();
+        }
         let found = match kind {
             RoleKind::Host => self.hosts(place, role, ssh),
             RoleKind::Vip => self.vips(place, role),
@@ -259,10 +277,14 @@ impl Builder<'_> {
         // A fallback may itself fall back; the catalogue check refuses circles, the bound holds
         // for catalogues that were not checked.
         for _ in 0..8 {
-            let hosts = self.site.hosts.iter().enumerate();
-            let having = hosts
-                .filter(|(_, host)| self.is_at(place, host.cluster) && has_role(host, role_now));
-            members = having.map(|(at, _)| Member::Host(at)).collect();
+            let clusters = self.hosts_of.iter().filter(|(c, _)| self.is_at(place, **c));
+            let hosts = clusters.flat_map(|(_, hosts)| hosts.iter().copied());
+            let having = hosts.filter(|&at| {
+                let host = self.site.hosts.get(at);
+                host.is_some_and(|host| has_role(host, role_now))
+            });
+            members = having.map(Member::Host).collect();
+            members.sort_unstable();
             let fallback = self
                 .catalog
                 .roles

@@ -39,12 +39,46 @@ pub(super) fn finish(parties: &mut Vec<Party>) -> Vec<Diagnostic> {
         let only_addresses = party.ports.is_empty() && resolved.contains(&key(party));
         !(only_addresses && with_ports.contains(&key(party)))
     });
+    join(parties);
     parties
         .iter()
         // Web clients may be anywhere unless the site narrows them.
         .filter(|party| party.prefixes.is_empty() && party.role != "web-client")
         .map(unresolved)
         .collect()
+}
+
+/// One party that several files or clusters name, with the same role and addresses (or, without
+/// addresses, the same name), is one party.
+fn join(parties: &mut Vec<Party>) {
+    let mut joined: Vec<Party> = Vec::with_capacity(parties.len());
+    let mut at: FxHashMap<(String, String, Vec<Prefix>), usize> = FxHashMap::default();
+    for party in parties.drain(..) {
+        let mut prefixes = party.prefixes.clone();
+        prefixes.sort_unstable();
+        let name = if prefixes.is_empty() {
+            party.name.clone()
+        } else {
+            String::new()
+        };
+        let next = joined.len();
+        let first = *at
+            .entry((party.role.clone(), name, prefixes))
+            .or_insert(next);
+        let Some(known) = joined.get_mut(first) else {
+            joined.push(party);
+            continue;
+        };
+        for port in party.ports {
+            if !known.ports.contains(&port) {
+                known.ports.push(port);
+            }
+        }
+        if known.cluster != party.cluster {
+            known.cluster = None;
+        }
+    }
+    *parties = joined;
 }
 
 fn unresolved(party: &Party) -> Diagnostic {

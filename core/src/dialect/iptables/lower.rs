@@ -198,6 +198,10 @@ impl<'a> Lowering<'a> {
             matches: work.cubes,
             action,
             span: line,
+            generated: work
+                .comment
+                .as_deref()
+                .is_some_and(support::is_generated_comment),
             comment: work.comment,
         }
     }
@@ -218,6 +222,7 @@ impl<'a> Lowering<'a> {
                 why: format!("the rule cannot be read: {}", fault.message),
             },
             span: work.line,
+            generated: false,
             comment: None,
         }
     }

@@ -359,6 +359,12 @@ pub(super) fn is_generated(chain: &str) -> bool {
     !OWN.contains(&chain) && GENERATED.iter().any(|prefix| chain.starts_with(prefix))
 }
 
+/// Whether software marks its rules in the administrator's chains with such a comment: Calico's
+/// Felix writes `cali:` and a hash.
+pub(super) fn is_generated_comment(comment: &str) -> bool {
+    comment.starts_with("cali:")
+}
+
 /// The table's row of a match.
 pub(super) fn of_match(name: &str) -> Option<&'static MatchSupport> {
     MATCHES

@@ -428,6 +428,7 @@ impl Under<'_, '_> {
                         why: "the export is cut off: rules may be missing here".into(),
                     },
                     span: last,
+                    generated: false,
                     comment: None,
                 });
             });
