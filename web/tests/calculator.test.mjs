@@ -175,7 +175,11 @@ test('the rules as a sheet: a byte-order mark, a line for each rule', async () =
 test('the whole way by keyboard alone', async () => {
   const { page } = await open(browser.context, server.url);
   const { rules, inspector } = parts(page);
-  const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim());
+  const focused = () =>
+    page.evaluate(() => {
+      const element = document.activeElement;
+      return element === document.body ? '' : (element.getAttribute('aria-label') ?? element.textContent.trim());
+    });
   const goTo = async (name) => {
     for (let step = 0; step < 400; step += 1) {
       await page.keyboard.press('Tab');
@@ -187,8 +191,10 @@ test('the whole way by keyboard alone', async () => {
   await goTo(/^Load the example/);
   await page.keyboard.press('Enter');
   await rules.first().waitFor();
+  assert.match(await focused(), /^Rules/, 'the focus goes to what the door has opened');
   await goTo(/^Load the export of g-master1/);
   await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement.id === 'result-tab-findings');
   await goTo(/missing:/);
   await page.keyboard.press('Enter');
   await inspector.getByTestId('witness').waitFor();

@@ -1,10 +1,10 @@
-import { createContext } from 'svelte';
+import { createContext, tick } from 'svelte';
 
 import type { Detected } from '../engine/types';
 import { EXAMPLE_SITE, type ExampleSystem } from '../example';
 import { type Place, Project } from './project.svelte';
 import { Session } from './session.svelte';
-import { View } from './view.svelte';
+import { RESULT_PANEL, View, tabId } from './view.svelte';
 
 /** Larger files are refused: the engine's memory never shrinks. */
 const MAX_MEGABYTES = 16;
@@ -76,6 +76,8 @@ export class Calculator {
   #show(place: Place): void {
     if (place === 'exports') this.view.tab = 'findings';
     this.view.pane = 'results';
+    // What was pressed may be gone: the focus goes to what it has opened.
+    void tick().then(() => document.getElementById(tabId(RESULT_PANEL, this.view.tab))?.focus());
   }
 }
 

@@ -15,6 +15,14 @@ export type ResultTab = 'rules' | 'findings' | 'messages';
 /** The panes: a narrow screen shows one of them, a middling one the inspector beside one of the others. */
 export type Pane = 'inputs' | 'results' | 'inspector';
 
+/** Id of the element that shows the chosen tab of the middle pane. */
+export const RESULT_PANEL = 'result';
+
+/** Id of the tab `tab` of the panel `panel`. */
+export function tabId(panel: string, tab: string): string {
+  return `${panel}-tab-${tab}`;
+}
+
 const THEME_KEY = 'portwright.theme';
 
 /** What the user looks at: nothing of it is part of the project. */
