@@ -1,8 +1,9 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 /** Nothing leaves the page: scripts, WASM and styles come from its own origin, and so does all else. */
-const contentSecurityPolicy = [
+const directives = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
   "style-src 'self'",
@@ -12,11 +13,23 @@ const contentSecurityPolicy = [
   "manifest-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+];
+// Only a header can say the last one.
+const contentSecurityPolicy = [...directives, "frame-ancestors 'none'"].join('; ');
+
+/** The built page carries its policy with it, whoever serves it. */
+const policyInPage: Plugin = {
+  name: 'policy-in-page',
+  apply: 'build',
+  transformIndexHtml: () => [
+    { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: directives.join('; ') }, injectTo: 'head-prepend' },
+  ],
+};
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), policyInPage],
+  // The example is embedded from examples/.
+  server: { fs: { allow: ['..'] } },
   // Works from any folder of a web server.
   base: './',
   // One page: an unknown path is an error, not the page again.

@@ -9,9 +9,21 @@ import { preview } from 'vite';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Serves web/dist on a free port of the loopback interface. */
-export async function serve() {
-  const server = await preview({ root, logLevel: 'error', preview: { host: '127.0.0.1', port: 0 } });
+/**
+ * Serves web/dist on a free port of the loopback interface. A `worker` is a script that stands in
+ * for the engine's, for what a sound engine does not do.
+ */
+export async function serve({ worker } = {}) {
+  const standIn = {
+    name: 'stand-in',
+    configurePreviewServer: ({ middlewares }) => {
+      middlewares.use((request, response, next) => {
+        if (!worker || !/\/worker-[^/]+\.js$/.test(request.url)) return next();
+        response.setHeader('Content-Type', 'text/javascript').end(worker);
+      });
+    },
+  };
+  const server = await preview({ root, logLevel: 'error', plugins: [standIn], preview: { host: '127.0.0.1', port: 0 } });
   const { port } = server.httpServer.address();
   return { url: `http://127.0.0.1:${port}/`, port, close: () => server.close() };
 }

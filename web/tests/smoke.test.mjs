@@ -21,7 +21,7 @@ after(async () => {
 
 test('the page shows the version of the engine and nothing goes wrong', async () => {
   const { page, problems } = await open(browser.context, server.url);
-  const version = await page.getByTestId('version').textContent();
+  const version = await page.getByTestId('version').getAttribute('data-version');
   const workspace = readFileSync(new URL('../../Cargo.toml', import.meta.url), 'utf8');
   assert.equal(version, workspace.match(/^version = "(.+)"$/m)[1]);
   assert.deepEqual(problems, []);

@@ -1,0 +1,87 @@
+import { createContext, tick } from 'svelte';
+
+import type { Detected } from '../engine/types';
+import { EXAMPLE_SITE, type ExampleSystem } from '../example';
+import { type Place, Project } from './project.svelte';
+import { Session } from './session.svelte';
+import { RESULT_PANEL, View, tabId } from './view.svelte';
+
+/** Larger files are refused: the engine's memory never shrinks. */
+const MAX_MEGABYTES = 16;
+
+/** One calculator on a page: what was put in, what the engine says, what is looked at. */
+export class Calculator {
+  project = new Project();
+  session = new Session(this.project);
+  view = new View(this.project);
+
+  /** Starts to follow changes; to be called where effects live. */
+  follow(): void {
+    this.session.follow();
+    this.view.follow();
+  }
+
+  /** Opens files; `place` is where a text goes whose format nobody recognises. */
+  async open(files: Iterable<File>, place: Place = 'inventory'): Promise<void> {
+    const texts: { name: string; text: string }[] = [];
+    const notices: string[] = [];
+    for (const file of files) {
+      if (file.size > MAX_MEGABYTES * 1e6) notices.push(this.view.words.tooLarge(file.name, String(MAX_MEGABYTES)));
+      else {
+        const text = await file.text().catch(() => undefined);
+        if (text === undefined) notices.push(this.view.words.unreadable(file.name));
+        else texts.push({ name: file.name, text });
+      }
+    }
+    this.view.notices = notices;
+    if (texts.length === 0) return;
+    const detected = await this.session.detect(texts);
+    texts.forEach((text, index) => this.#add(text, detected[index], place));
+  }
+
+  /** Opens the example's inventories. */
+  openExample(): void {
+    for (const text of EXAMPLE_SITE) this.project.add({ ...text, place: 'inventory' });
+    this.#show('inventory');
+  }
+
+  /** Opens the exports of one host of the example. */
+  openSystem({ host, exports }: ExampleSystem): void {
+    for (const text of exports) this.project.add({ ...text, place: 'exports', guards: { host } });
+    this.#show('exports');
+  }
+
+  /** Puts a first text of the user's own into the editor. */
+  write(text: string): void {
+    this.view.document = this.project.add({ name: this.view.words.newDocument, text, place: 'inventory' });
+    this.view.pane = 'inputs';
+  }
+
+  /** Forgets input and results; cannot be undone, so the page asks before. */
+  clear(): void {
+    this.project.clear();
+    this.view.selection = this.view.document = this.view.target = undefined;
+    this.view.filter = '';
+    this.view.tab = 'rules';
+    this.view.pane = 'results';
+  }
+
+  #add(text: { name: string; text: string }, detected: Detected | undefined, fallback: Place): void {
+    const place = PLACES[detected?.kind ?? ''] ?? fallback;
+    const guards = detected?.host ? { host: detected.host } : undefined;
+    this.project.add({ ...text, place, guards });
+    this.#show(place);
+  }
+
+  #show(place: Place): void {
+    if (place === 'exports') this.view.tab = 'findings';
+    this.view.pane = 'results';
+    // What was pressed may be gone: the focus goes to what it has opened.
+    void tick().then(() => document.getElementById(tabId(RESULT_PANEL, this.view.tab))?.focus());
+  }
+}
+
+const PLACES: Record<string, Place> = { site: 'inventory', export: 'exports', catalog: 'catalogs' };
+
+/** The calculator that a component belongs to. */
+export const [useCalculator, provideCalculator] = createContext<Calculator>();

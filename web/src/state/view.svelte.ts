@@ -1,0 +1,113 @@
+import { MediaQuery } from 'svelte/reactivity';
+
+import { messages } from '../text/messages';
+import type { Project } from './project.svelte';
+
+/** What is chosen: a rule or a finding. */
+export type Selection = { kind: 'flow'; id: string } | { kind: 'finding'; key: string };
+
+/** Colours. */
+export type Theme = 'auto' | 'light' | 'dark';
+
+/** The tabs of the middle pane. */
+export type ResultTab = 'rules' | 'findings' | 'messages';
+
+/** The panes: a narrow screen shows one of them, a middling one the inspector beside one of the others. */
+export type Pane = 'inputs' | 'results' | 'inspector';
+
+/** Id of the element that shows the chosen tab of the middle pane. */
+export const RESULT_PANEL = 'result';
+
+/** Id of the tab `tab` of the panel `panel`. */
+export function tabId(panel: string, tab: string): string {
+  return `${panel}-tab-${tab}`;
+}
+
+const THEME_KEY = 'portwright.theme';
+
+/** What the user looks at: nothing of it is part of the project. */
+export class View {
+  tab = $state<ResultTab>('rules');
+  pane = $state<Pane>('results');
+  filter = $state('');
+  selection = $state.raw<Selection | undefined>(undefined);
+  /** Name of the inventory text in the editor. */
+  document = $state<string | undefined>(undefined);
+  /** A line to go to, in the editor or in the export's text; a new object each time. */
+  target = $state.raw<{ source: string; line: number } | undefined>(undefined);
+  theme = $state<Theme>(readTheme());
+  /** What could not be opened. */
+  notices = $state.raw<string[]>([]);
+  /** The words in the language of the project. */
+  words = $derived.by(() => messages[this.#project.language]);
+
+  #narrow = new MediaQuery('max-width: 799px');
+  #project: Project;
+
+  constructor(project: Project) {
+    this.#project = project;
+  }
+
+  /** The panes that have a tab of their own. */
+  get panes(): Pane[] {
+    return this.#narrow.current ? ['inputs', 'results', 'inspector'] : ['inputs', 'results'];
+  }
+
+  /** The pane whose tab is chosen. */
+  get front(): Pane {
+    return this.panes.includes(this.pane) ? this.pane : 'results';
+  }
+
+  /** Keeps the document's element in step; to be called where effects live. */
+  follow(): void {
+    $effect(() => {
+      document.documentElement.lang = this.#project.language === 'zh' ? 'zh-CN' : 'en';
+    });
+    $effect(() => {
+      document.documentElement.dataset.theme = this.theme;
+      storeTheme(this.theme);
+    });
+  }
+
+  /** Chooses a rule or a finding; on a narrow screen the details come forward. */
+  select(selection: Selection): void {
+    this.selection = selection;
+    if (this.#narrow.current) this.pane = 'inspector';
+  }
+
+  /** Brings the messages forward. */
+  showMessages(): void {
+    this.tab = 'messages';
+    this.pane = 'results';
+  }
+
+  /** Goes to a line of a text: inventories open in the editor, exports beside their findings. */
+  goTo(source: string, line: number): void {
+    this.target = { source, line };
+    if (this.#project.exports.some(({ name }) => name === source)) {
+      this.tab = 'findings';
+      this.pane = 'results';
+    } else if (this.#project.find(source)) {
+      this.document = source;
+      this.pane = 'inputs';
+    }
+  }
+}
+
+/** Storage may be forbidden: the theme is then not remembered. */
+function readTheme(): Theme {
+  try {
+    const stored = localStorage.getItem(THEME_KEY);
+    return stored === 'light' || stored === 'dark' ? stored : 'auto';
+  } catch {
+    return 'auto';
+  }
+}
+
+function storeTheme(theme: Theme): void {
+  try {
+    localStorage.setItem(THEME_KEY, theme);
+  } catch {
+    return;
+  }
+}
