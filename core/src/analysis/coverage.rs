@@ -8,6 +8,7 @@ use crate::catalog::Need;
 use crate::diagnostic::{Severity, coverage as codes};
 use crate::firewall::{Action, Decider, Dependency, End, Outcome, Rules};
 use crate::graph::{Flow, RequirementGraph};
+use crate::net::Protocol;
 use crate::packet::{Budget, Cube, OverBudget, Packet, PacketSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -165,7 +166,7 @@ fn missing(
         }
     }
     finding.witness = witness;
-    finding.packets = answer.denied.clone();
+    finding.packets = readable(&answer.denied, one);
     finding.help = Some(match finding.rule {
         Some(_) => "permit the flow before this rule".into(),
         None => "permit the flow in this chain".into(),
@@ -217,7 +218,7 @@ fn unknown(
 ) -> Finding {
     let mut finding = describe(graph, flow, one, &codes::UNKNOWN, "may be denied");
     finding.severity = severity(flow.need, Severity::Warning);
-    finding.packets = answer.undecided.clone();
+    finding.packets = readable(&answer.undecided, one);
     let rules = point.firewall.rules(one.family);
     let touching: Vec<&Outcome> = answer
         .outcomes
@@ -261,6 +262,38 @@ fn unknown(
     }
     finding.depends_on = lines.into_iter().collect();
     finding
+}
+
+/// The packets with what is true of all packets of the flow left out, for reading.
+fn readable(packets: &PacketSet, one: &Required) -> PacketSet {
+    let any = Cube::any(one.family);
+    let region = &one.cube;
+    let plain = packets.cubes().iter().cloned().map(|mut cube| {
+        if cube.in_interface == region.in_interface {
+            cube.in_interface = any.in_interface.clone();
+        }
+        if cube.out_interface == region.out_interface {
+            cube.out_interface = any.out_interface.clone();
+        }
+        if cube.flags == region.flags {
+            cube.flags = any.flags;
+        }
+        // The client's side of the ports is every port that a client may have.
+        let client = match one.phase {
+            Phase::Reply => (
+                &mut cube.destination_port,
+                &region.destination_port,
+                &any.destination_port,
+            ),
+            _ => (&mut cube.source_port, &region.source_port, &any.source_port),
+        };
+        let icmp = cube.protocol.iter().all(|p| Protocol(p).is_icmp());
+        if client.0 == client.1 && !icmp {
+            *client.0 = client.2.clone();
+        }
+        cube
+    });
+    PacketSet::from(plain.collect::<Vec<_>>())
 }
 
 /// The lines of unknown predicates on which the fate of these outcomes depends. A predicate that

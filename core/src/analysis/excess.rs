@@ -284,7 +284,21 @@ impl<'q, 'a> Question<'q, 'a> {
     /// The cube without what every first packet has, for reading.
     fn plain(&self, cube: &Cube) -> Cube {
         let any = Cube::any(self.family);
+        // The host's own and loopback addresses, which no other machine sends from, are not worth
+        // a word when all the world but a few is meant.
+        let never = self
+            .whole
+            .first()
+            .map(|whole| any.source.subtract(&whole.source));
+        let wider = never.map_or(cube.source.clone(), |never| cube.source.union(&never));
+        let world = cube.source.intervals().iter().map(|(lo, hi)| hi - lo).max();
+        let source = if world >= Some(WORLD) {
+            wider
+        } else {
+            cube.source.clone()
+        };
         Cube {
+            source,
             state: any.state,
             flags: any.flags,
             fragment: any.fragment,

@@ -191,9 +191,7 @@ impl Cube {
         if !self.destination_port.is_full() {
             let _ = write!(text, " {destination}{}", ports(&self.destination_port));
         }
-        // Any client port is what one expects.
-        let usual = self.source_port.is_full() || self.source_port == Ranges::span(1024, u16::MAX);
-        if !usual {
+        if !self.source_port.is_full() {
             let _ = write!(text, ", {source}{}", ports(&self.source_port));
         }
         if let Some(state) = self.states() {
@@ -222,10 +220,9 @@ impl Cube {
     }
 }
 
-/// Interface names, where they say something: none for no interface, or for any but loopback.
+/// Interface names, where they say something: none for any or no interface.
 fn interfaces(set: &Ranges<u128>) -> Option<String> {
-    let usual = Ranges::full().subtract(&IfName::loopback().union(&Ranges::single(IfName::NONE.0)));
-    if set.contains(IfName::NONE.0) || *set == usual {
+    if set.contains(IfName::NONE.0) {
         return None;
     }
     match set.intervals() {
