@@ -8,7 +8,12 @@ use crate::shell::Shell;
 use crate::web;
 
 /// What `portwright schema NAME` prints, and where it is committed.
-const SCHEMAS: &[(&str, &str)] = &[];
+const SCHEMAS: &[(&str, &str)] = &[
+    ("site", "docs/schema/site.json"),
+    ("catalog", "docs/schema/catalog.json"),
+    ("packet", "docs/schema/packet.json"),
+    ("engine", "docs/schema/engine.json"),
+];
 
 /// The schema that the page's TypeScript types come from, and where they are committed.
 const TYPES: (&str, &str) = ("engine", "web/src/engine/types.d.ts");

@@ -215,7 +215,13 @@ fn kernel_tests(shell: &Shell) -> Result<Transcript> {
 }
 
 fn wasm_tests(shell: &Shell) -> Result<Transcript> {
-    node_tests(shell, &["../wasm/tests/node.test.mjs"])
+    node_tests(
+        shell,
+        &[
+            "../wasm/tests/node.test.mjs",
+            "../wasm/tests/parity.test.mjs",
+        ],
+    )
 }
 
 fn svelte_check(shell: &Shell) -> Result<Transcript> {
