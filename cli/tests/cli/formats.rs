@@ -30,7 +30,7 @@ fn deterministic() {
                 let arguments = format!("resolve {site} --format {format} --group-by {layout}");
                 let first = run(&arguments);
                 assert!(!first.out.contains('\u{1b}'), "{arguments}");
-                assert!(first.out.lines().count() > 3, "{arguments}: {first:#?}");
+                assert!(first.out.lines().count() >= 2, "{arguments}: {first:#?}");
                 assert_eq!(first, run(&arguments), "{arguments}");
             }
         }

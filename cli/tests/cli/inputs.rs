@@ -39,7 +39,7 @@ fn files_that_are_none() {
     );
     check("resolve missing.yaml", 2, "`missing.yaml` cannot be read");
     check("resolve - -", 2, "standard input `-` is given twice");
-    check("resolve exports/cp.iptables", 2, "error[PW004]");
+    check("resolve exports/cp.iptables", 2, "error[PW112]");
     check("resolve /dev/null", 2, "error");
 }
 

@@ -72,7 +72,7 @@ fn exit_codes() {
         (
             "--between rack,moon=exports/cp.iptables",
             2,
-            "the site has no zone `moon`",
+            "the site has no zone",
         ),
         (
             "--export cp=exports/cp.iptables --today 2027-02-30",

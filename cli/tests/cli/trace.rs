@@ -26,7 +26,9 @@ fn what_is_unknown_depends_on_lines() {
     let start = r#"{"id":1,"verdict":"unknown","path":["filter/INPUT/policy:drop"],"line":2,"depends_on":[{"line":6,"why":""#;
     assert!(run.out.starts_with(start), "{run:#?}");
     assert!(!run.out.contains("source"), "{run:#?}");
-    let two = format!("{} exports/w1.iptables --allow-unknown", unknown);
+    let set = b"create peers hash:ip family inet hashsize 1024 maxelem 65536\nadd peers 10.0.0.2\n";
+    let set = super::temporary("traced.ipset", set);
+    let two = format!("{unknown} {} --allow-unknown", set.display());
     let two = run_with(&two, packets);
     assert_eq!(two.code, 0, "{two:#?}");
     assert!(
