@@ -3,9 +3,8 @@
 //! The command line only translates: it reads files, asks the engine, and shows the answer.
 #![forbid(unsafe_code)]
 #![expect(
-    clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "the command line is where files and the clock are read"
+    reason = "the command line is where files are read"
 )]
 
 mod args;

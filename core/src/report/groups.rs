@@ -12,11 +12,14 @@ pub(super) enum Direction {
     Out,
 }
 
+/// An opening; under a host with its direction.
+pub(super) type Opening<'r> = (Option<Direction>, Entry<'r>);
+
 /// Openings under one heading.
 pub(super) struct Section<'r> {
     /// Empty when there is only one.
     pub(super) title: String,
-    pub(super) openings: Vec<(Option<Direction>, Entry<'r>)>,
+    pub(super) openings: Vec<Opening<'r>>,
 }
 
 /// The sections of a resolved site, in a fixed order.
@@ -81,8 +84,7 @@ fn by_host<'r>(
 }
 
 fn by_role(entries: Vec<Entry<'_>>) -> Vec<Section<'_>> {
-    let mut found: BTreeMap<(String, String), Vec<(Option<Direction>, Entry<'_>)>> =
-        BTreeMap::new();
+    let mut found: BTreeMap<(String, String), Vec<Opening<'_>>> = BTreeMap::new();
     for entry in entries {
         let reasons = entry.flow.because.iter();
         let roles: BTreeSet<_> = reasons.map(|r| (&r.from_role, &r.to_role)).collect();
@@ -116,8 +118,7 @@ fn by_boundary<'r>(
             .map(|member| place(end, member))
             .collect()
     };
-    let mut found: BTreeMap<(String, String), Vec<(Option<Direction>, Entry<'r>)>> =
-        BTreeMap::new();
+    let mut found: BTreeMap<(String, String), Vec<Opening<'r>>> = BTreeMap::new();
     for entry in entries {
         let family = entry.flow.family;
         let targets = places(&entry.to);

@@ -9,8 +9,7 @@ use crate::engine::ResolveResult;
 /// A heading, then one table, or one for each group.
 pub(super) fn resolve(result: &ResolveResult, layout: Layout<'_>) -> String {
     let words = words(layout.language);
-    let title = format!("{} {}", result.title, result.catalog_version);
-    let mut out = format!("# {}\n", escape(&title));
+    let mut out = format!("# {}\n", escape(&result.title));
     let directed = layout.group_by == GroupBy::Host;
     for section in rows(result, layout) {
         if !section.title.is_empty() {

@@ -19,8 +19,8 @@ pub(super) fn resolve(result: &ResolveResult, layout: Layout<'_>) -> String {
         Mode::LeastPrivilege => "least-privilege",
     };
     let head = format!(
-        "{} {} ({}: {mode})",
-        result.title, result.catalog_version, words.mode
+        "{} ({} {}, {}: {mode})",
+        result.title, result.catalog, result.catalog_version, words.mode
     );
     let mut out = format!("{}\n", one_line(&head));
     if !layout.pairs {

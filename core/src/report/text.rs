@@ -55,22 +55,32 @@ pub fn lint(result: &LintResult, colour: bool) -> String {
     }
     for one in &result.exports {
         let line = format!(
-            "{}: {} required flows checked in {} ({}), {} rules, {} lines not modelled",
+            "{}: {} checked in {} ({}), {}, {} not modelled",
             one.guards,
-            one.checked,
+            count(one.checked, "required flow"),
             one.documents.join(", "),
             one.dialects.join(", "),
-            one.rules,
-            one.not_modelled
+            count(one.rules, "rule"),
+            count(one.not_modelled, "line")
         );
         out.push_str(&format!("{}\n", one_line(&line)));
     }
     let sum = &result.summary;
     out.push_str(&format!(
-        "{} of {} required flows permitted, {} unknown; {} errors, {} warnings, {} notes\n",
-        sum.permitted, sum.checked, sum.unknown, sum.errors, sum.warnings, sum.notes
+        "{} of {} permitted, {} unknown; {}, {}, {}\n",
+        sum.permitted,
+        count(sum.checked, "required flow"),
+        sum.unknown,
+        count(sum.errors, "error"),
+        count(sum.warnings, "warning"),
+        count(sum.notes, "note")
     ));
     out
+}
+
+fn count(number: usize, of: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {of}{plural}")
 }
 
 fn finding<'f>(
@@ -185,7 +195,7 @@ fn renderer(colour: bool) -> Renderer {
 }
 
 fn render(out: &mut String, renderer: &Renderer, group: Group<'_>) {
-    out.push_str(&renderer.render(&[group]));
+    out.push_str(renderer.render(&[group]).trim_end());
     out.push_str("\n\n");
 }
 
