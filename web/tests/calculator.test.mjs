@@ -53,7 +53,7 @@ test('from the example to a finding with its line and a witness; nothing goes wr
   await rules.first().getByRole('button').click();
   await inspector.getByText('Published', { exact: true }).first().waitFor();
 
-  await page.getByRole('button', { name: 'Load the export of g-master1' }).click();
+  await page.getByRole('button', { name: 'Load the export of g-master2' }).click();
   const missing = findings.filter({ hasText: 'missing:' }).first();
   await missing.click();
   const line = Number(/line (\d+)/.exec(await missing.textContent())?.[1]);
@@ -192,7 +192,7 @@ test('the whole way by keyboard alone', async () => {
   await page.keyboard.press('Enter');
   await rules.first().waitFor();
   assert.match(await focused(), /^Rules/, 'the focus goes to what the door has opened');
-  await goTo(/^Load the export of g-master1/);
+  await goTo(/^Load the export of g-master2/);
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => document.activeElement.id === 'result-tab-findings');
   await goTo(/missing:/);

@@ -42,7 +42,7 @@ const VIEWS = [
     'finding',
     async (page) => {
       await page.setViewportSize({ width: 1440, height: 900 });
-      await page.locator('.hosts button').first().click();
+      await page.locator('.hosts button', { hasText: 'g-master2' }).click();
       await page.locator('[role=tabpanel] section li button').first().click();
       await page.getByTestId('witness').waitFor();
     },
