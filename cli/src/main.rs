@@ -1,10 +1,33 @@
 //! `portwright`: proves which required network flows your firewalls permit.
+//!
+//! The command line only translates: it reads files, asks the engine, and shows the answer.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the command line is where files and the clock are read"
+)]
 
-use std::io::Read as _;
+mod args;
+mod commands;
+mod crash;
+mod exit;
+mod input;
+mod output;
+mod project;
 
-fn main() -> anyhow::Result<()> {
-    let mut request = String::new();
-    std::io::stdin().read_to_string(&mut request)?;
-    print!("{}", portwright::engine::call_json(&request));
-    Ok(())
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crash::install();
+    let cli = args::Cli::parse();
+    output::colour(cli.color);
+    match commands::run(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(stop) => {
+            output::diagnostics(&stop);
+            exit::Exit::Unusable.into()
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub mod graph;
 pub mod net;
 
 pub mod packet;
+pub mod report;
 pub mod site;
 pub mod source;
 pub mod yaml;

@@ -680,6 +680,20 @@ pub struct DetectResult {
     pub documents: Vec<Detected>,
     /// What the site says that its exports guard; the caller reads the files.
     pub guards: Vec<GuardData>,
+    /// Inventories that site files name; the caller reads them and gives them as documents of the
+    /// site.
+    #[serde(default)]
+    pub inventories: Vec<InventoryData>,
+}
+
+/// An inventory that a site file names.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct InventoryData {
+    /// Its path as written, relative to the file that names it.
+    pub path: String,
+    /// Name of the document that names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_in: Option<String>,
 }
 
 /// What exports guard, as a site says it.

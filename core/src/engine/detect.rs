@@ -1,6 +1,6 @@
 //! What texts are, and what an export probably guards.
 
-use super::data::{DetectRequest, DetectResult, Detected, GuardData};
+use super::data::{DetectRequest, DetectResult, Detected, GuardData, InventoryData};
 use super::session::Session;
 use crate::dialect::DIALECTS;
 use crate::site::{Host, Site, Stand};
@@ -19,7 +19,12 @@ pub(super) fn detect(session: &mut Session, request: &DetectRequest) -> DetectRe
         .map(|&id| one(&session.sources, id, site.as_ref()));
     DetectResult {
         documents: documents.collect(),
-        guards: site.map_or(Vec::new(), |site| guards(&session.sources, &site)),
+        guards: site
+            .as_ref()
+            .map_or(Vec::new(), |site| guards(&session.sources, site)),
+        inventories: site
+            .as_ref()
+            .map_or(Vec::new(), |site| inventories(&session.sources, site)),
     }
 }
 
@@ -116,6 +121,15 @@ fn guards(sources: &Sources, site: &Site) -> Vec<GuardData> {
             Stand::Host(_) => None,
         },
         declared_in: guard.span.map(|span| sources.name(span.source).to_owned()),
+    });
+    all.collect()
+}
+
+/// The inventories that the site's files name.
+fn inventories(sources: &Sources, site: &Site) -> Vec<InventoryData> {
+    let all = site.inventories.iter().map(|one| InventoryData {
+        path: one.path.clone(),
+        declared_in: Some(sources.name(one.span.source).to_owned()),
     });
     all.collect()
 }

@@ -40,6 +40,10 @@ pub struct Document {
     /// Parameter values for the whole site; a cluster's own win.
     #[serde(default)]
     pub parameters: BTreeMap<String, Spanned<Scalar>>,
+    /// Paths of inventories (clusterConfig.yaml, Ansible, …) that belong to the site, relative to
+    /// this file.
+    #[serde(default)]
+    pub inventories: Vec<Spanned<String>>,
     /// Named parts of the network.
     #[serde(default)]
     pub zones: Vec<Lenient<Zone>>,

@@ -62,6 +62,8 @@ pub struct Site {
     pub parameters: BTreeMap<String, Setting>,
     /// Which export guards what.
     pub guards: Vec<Guard>,
+    /// Inventories that site files name.
+    pub inventories: Vec<Inventory>,
     /// Excess that somebody has accepted.
     pub accepted: Vec<Accepted>,
 }
@@ -178,6 +180,15 @@ pub struct Guard {
     pub stands: Stand,
     /// Where it was declared; none for a command-line option.
     pub span: Option<Span>,
+}
+
+/// An inventory that a site file names.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    /// Its path as written, relative to the site file; the caller reads it.
+    pub path: String,
+    /// Where it is named.
+    pub span: Span,
 }
 
 /// Where an export stands.

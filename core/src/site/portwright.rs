@@ -5,7 +5,7 @@ use super::merge::{Builder, Naming};
 use super::read::Input;
 use super::spanned::{self, Lenient, Problem, Spanned};
 use super::tree::{Node, Value};
-use super::{Accepted, ClusterKind, Guard, Host, Party, Stand, Vip, Zone, address};
+use super::{Accepted, ClusterKind, Guard, Host, Inventory, Party, Stand, Vip, Zone, address};
 use crate::catalog::{OneOrMany, ProtocolSpec, Scalar};
 use crate::diagnostic::{Diagnostic, input, requirement};
 use crate::net::{PortRange, Prefix, Protocol};
@@ -89,6 +89,12 @@ impl Reader<'_> {
         for (id, value) in document.parameters {
             let span = value.span(self.source);
             self.builder.parameter(None, &id, value.value, span);
+        }
+        for path in document.inventories {
+            self.builder.site.inventories.push(Inventory {
+                span: path.span(self.source),
+                path: path.value,
+            });
         }
         let each = |zone: Lenient<_>| zone.0;
         for zone in document.zones.into_iter().filter_map(each) {

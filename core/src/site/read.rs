@@ -8,6 +8,7 @@ use super::{
 };
 use crate::diagnostic::{Diagnostic, input};
 use crate::source::{SourceId, Sources, Span};
+use std::collections::BTreeSet;
 
 /// Bytes of one file.
 const MAX_BYTES: usize = 16 << 20;
@@ -159,7 +160,8 @@ pub fn read(sources: &Sources, ids: &[SourceId]) -> Read {
         (format.read)(&mut builder, &input);
         formats.push((file.id, format.id));
     }
-    let (site, diagnostics) = builder.finish();
+    let (site, mut diagnostics) = builder.finish();
+    diagnostics.extend(not_given(sources, ids, &site));
     Read {
         site,
         diagnostics,
@@ -228,6 +230,21 @@ impl<'a> File<'a> {
             variables,
         }
     }
+}
+
+/// Without an inventory that belongs to it, a site would silently lack hosts.
+fn not_given(sources: &Sources, ids: &[SourceId], site: &Site) -> Vec<Diagnostic> {
+    let file = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
+    let given: BTreeSet<String> = ids.iter().map(|&id| file(sources.name(id))).collect();
+    let missing = site.inventories.iter();
+    let missing = missing.filter(|one| !given.contains(&file(&one.path)));
+    let said = missing.map(|one| {
+        let message = format!("the inventory `{}` is not among the inputs", one.path);
+        Diagnostic::new(&input::DANGLING, message)
+            .at(one.span)
+            .help("give it as well: the site lacks what it holds")
+    });
+    said.collect()
 }
 
 fn unknown(input: &Input<'_>) -> Diagnostic {

@@ -1,0 +1,172 @@
+//! `portwright lint`
+
+use crate::args::SiteArgs;
+use crate::exit::Exit;
+use crate::input::{self, Stop, stop};
+use crate::output;
+use crate::project::Project;
+use clap::{Args, ValueEnum};
+use portwright::engine::{self, ExportInput, LintRequest, LintSummary, Outcome, Request};
+use portwright::report;
+
+const EXAMPLES: &str = "\
+Examples:
+  portwright lint clusterConfig.yaml --export master1=master1.iptables
+  portwright lint site.yaml --export cp-1=cp-1.iptables --export cp-1=cp-1.ipset
+  portwright lint site.yaml --between dmz,inner=gateway.iptables --fail-on warning
+  portwright lint                      # portwright.yaml, with the exports under its guards
+
+Findings at --fail-on give exit code 1, also when something is unknown (3 otherwise); an input
+that is unusable gives 2 in every case.";
+
+/// Required against permitted, and rule hygiene
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Options {
+    #[command(flatten)]
+    site: SiteArgs,
+    /// Export and the host that it guards; guessed without HOST. Files of one host apply together.
+    /// Without this and --between: the exports under `guards` of the site
+    #[arg(long, value_name = "[HOST=]FILE")]
+    export: Vec<String>,
+    /// Export of a firewall between two zones of the site
+    #[arg(long, value_name = "ZONE,ZONE=FILE")]
+    between: Vec<String>,
+    /// Format of the exports, when detection should not decide
+    #[arg(long, value_name = "ID")]
+    dialect: Option<String>,
+    /// Output format
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Severity that fails
+    #[arg(long, value_enum, default_value = "error")]
+    fail_on: FailOn,
+    /// Only these codes
+    #[arg(long, value_name = "CODE,…", value_delimiter = ',')]
+    select: Vec<String>,
+    /// Not these codes
+    #[arg(long, value_name = "CODE,…", value_delimiter = ',')]
+    ignore: Vec<String>,
+    /// Exit with 0 although something is unknown
+    #[arg(long)]
+    allow_unknown: bool,
+    /// Day on which acceptances are judged [default: today, UTC]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    today: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// Findings with the lines that decide
+    Text,
+    /// The engine's answer
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FailOn {
+    Error,
+    Warning,
+    Note,
+}
+
+fn date(text: &str) -> Result<String, String> {
+    let parsed = text.parse::<jiff::civil::Date>();
+    let parsed = parsed.map_err(|_| "expected a day such as 2027-01-31")?;
+    Ok(parsed.to_string())
+}
+
+pub fn run(options: &Options) -> Result<Exit, Stop> {
+    let project = Project::read(&options.site)?;
+    let mut exports = exports(options)?;
+    if exports.is_empty() {
+        exports = project.guarded(options.dialect.as_deref())?;
+    }
+    let now = || jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let today = options.today.clone();
+    let answer = engine::call(&Request::Lint(LintRequest {
+        site: project.site,
+        exports,
+        select: options.select.clone(),
+        ignore: options.ignore.clone(),
+        today: Some(today.unwrap_or_else(|| now().date().to_string())),
+    }));
+    output::diagnostics(&answer.diagnostics);
+    let Some(Outcome::Lint(result)) = &answer.result else {
+        if let Format::Json = options.format {
+            output::data(&engine::to_json(&answer))?;
+        }
+        return Ok(Exit::Unusable);
+    };
+    output::data(&match options.format {
+        Format::Text => report::lint(result, output::stdout_is_coloured()),
+        Format::Json => engine::to_json(&answer),
+    })?;
+    Ok(Exit::of(&answer, judge(&result.summary, options)))
+}
+
+/// Findings win over what is unknown.
+fn judge(summary: &LintSummary, options: &Options) -> Exit {
+    let failing = match options.fail_on {
+        FailOn::Error => summary.errors,
+        FailOn::Warning => summary.errors + summary.warnings,
+        FailOn::Note => summary.errors + summary.warnings + summary.notes,
+    };
+    if failing > 0 {
+        Exit::Findings
+    } else if summary.unknown > 0 && !options.allow_unknown {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    }
+}
+
+/// The exports of `--export` and `--between`, the files of one system together.
+fn exports(options: &Options) -> Result<Vec<ExportInput>, Stop> {
+    let hosts = options.export.iter().map(|text| {
+        let (host, path) = host_and_file(text);
+        Ok::<_, Stop>((host, None, path))
+    });
+    let zones = options.between.iter().map(|text| {
+        let (zones, path) = zones_and_file(text)?;
+        Ok((None, Some(zones), path))
+    });
+    let mut exports: Vec<ExportInput> = Vec::new();
+    for one in hosts.chain(zones) {
+        let (host, between, path) = one?;
+        let document = input::read(path)?;
+        let guarded = host.is_some() || between.is_some();
+        let same = |one: &&mut ExportInput| guarded && one.host == host && one.between == between;
+        match exports.iter_mut().find(same) {
+            Some(one) => one.documents.push(document),
+            None => exports.push(ExportInput {
+                documents: vec![document],
+                host,
+                between,
+                dialect: options.dialect.clone(),
+            }),
+        }
+    }
+    Ok(exports)
+}
+
+/// `HOST=FILE` or `FILE`. A `/` before the `=` belongs to a path.
+fn host_and_file(text: &str) -> (Option<String>, &str) {
+    match text.split_once('=') {
+        Some((host, path)) if !host.contains('/') => (Some(host.into()), path),
+        _ => (None, text),
+    }
+}
+
+fn zones_and_file(text: &str) -> Result<((String, String), &str), Stop> {
+    let parts = text
+        .split_once('=')
+        .and_then(|(zones, path)| Some((zones.split_once(',')?, path)));
+    let Some(((a, b), path)) = parts else {
+        return Err(stop(
+            format!("`--between {text}` is not understood"),
+            "write `--between ZONE,ZONE=FILE`",
+        ));
+    };
+    Ok(((a.into(), b.into()), path))
+}
