@@ -34,7 +34,7 @@ pub(super) fn trace(session: &mut Session, request: &TraceRequest) -> Option<Tra
         let packet = parse_packet(text).and_then(|input| input.packet());
         match packet {
             Ok((hook, packet)) => {
-                packets.push(answer(session, &programs, hook, &packet, several, true))
+                packets.push(answer(session, &programs, hook, &packet, several, true));
             }
             Err(problem) => {
                 session.report([Diagnostic::new(&input::SYNTAX, problem)]);

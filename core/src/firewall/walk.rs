@@ -242,7 +242,7 @@ impl<F: FnMut(Outcome) -> ControlFlow<()>> Walk<'_, '_, F> {
             }
             return self.act(inside, level, position, id, action);
         }
-        self.leave(cube, level)
+        self.leave(cube, &level)
     }
 
     fn act(
@@ -259,7 +259,7 @@ impl<F: FnMut(Outcome) -> ControlFlow<()>> Walk<'_, '_, F> {
             Some(Action::Accept) => self.decide(cube, &level, End::Accept, by),
             Some(Action::Drop) => self.decide(cube, &level, End::Drop, by),
             Some(Action::Reject(_)) => self.decide(cube, &level, End::Reject, by),
-            Some(Action::Return) => self.leave(cube, level),
+            Some(Action::Return) => self.leave(cube, &level),
             Some(Action::Jump(to)) => {
                 let (base, via) = (level.base, level.via.clone());
                 // The matched piece goes on behind this rule, not only behind this alternative.
@@ -326,7 +326,7 @@ impl<F: FnMut(Outcome) -> ControlFlow<()>> Walk<'_, '_, F> {
     }
 
     /// Falls off the end of a chain or returns from it.
-    fn leave(&mut self, cube: Cube, level: Rc<Level>) -> ControlFlow<()> {
+    fn leave(&mut self, cube: Cube, level: &Level) -> ControlFlow<()> {
         if let Some((up, at)) = &level.up {
             self.stack.push(Task {
                 cube,
@@ -344,6 +344,6 @@ impl<F: FnMut(Outcome) -> ControlFlow<()>> Walk<'_, '_, F> {
             Some(Policy::Drop) => End::Drop,
             _ => End::Accept,
         };
-        self.decide(cube, &level, end, Decider::Policy(base))
+        self.decide(cube, level, end, Decider::Policy(base))
     }
 }
