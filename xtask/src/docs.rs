@@ -82,7 +82,10 @@ fn generate(shell: &Shell) -> Result<Vec<(&'static str, String)>> {
         if *schema == TYPES.0 {
             web::install(shell)?;
             let mut json2ts = web::node(shell);
-            json2ts.arg("node_modules/json-schema-to-typescript/dist/src/cli.js");
+            json2ts.args([
+                "node_modules/json-schema-to-typescript/dist/src/cli.js",
+                "--no-additionalProperties",
+            ]);
             files.push((TYPES.1, shell.pipe(&mut json2ts, &json)?));
         }
         files.push((*file, json));

@@ -158,7 +158,7 @@ fn host_and_file(text: &str) -> (Option<String>, &str) {
     }
 }
 
-fn zones_and_file(text: &str) -> Result<((String, String), &str), Stop> {
+fn zones_and_file(text: &str) -> Result<([String; 2], &str), Stop> {
     let parts = text
         .split_once('=')
         .and_then(|(zones, path)| Some((zones.split_once(',')?, path)));
@@ -168,5 +168,5 @@ fn zones_and_file(text: &str) -> Result<((String, String), &str), Stop> {
             "write `--between ZONE,ZONE=FILE`",
         ));
     };
-    Ok(((a.into(), b.into()), path))
+    Ok(([a.into(), b.into()], path))
 }

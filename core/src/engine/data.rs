@@ -133,7 +133,7 @@ pub struct ExportInput {
     pub host: Option<String>,
     /// Or the two zones that they stand between.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub between: Option<(String, String)>,
+    pub between: Option<[String; 2]>,
     /// The format, when detection should not decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<String>,
@@ -492,8 +492,9 @@ pub struct ExportData {
     pub dialects: Vec<String>,
     /// Number of rules.
     pub rules: usize,
-    /// Number of lines with a match or action that is not modelled.
-    pub not_modelled: usize,
+    /// Lines with a match or an action that is not modelled, the first of each; only answers that
+    /// name one of them depend on it.
+    pub not_modelled: Vec<Place>,
     /// Required flows that were checked here.
     pub checked: usize,
 }
@@ -706,7 +707,7 @@ pub struct GuardData {
     pub host: Option<String>,
     /// Or the two zones that they stand between.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub between: Option<(String, String)>,
+    pub between: Option<[String; 2]>,
     /// Name of the document that declares it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub declared_in: Option<String>,

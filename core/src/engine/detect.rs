@@ -117,7 +117,7 @@ fn guards(sources: &Sources, site: &Site) -> Vec<GuardData> {
             Stand::Between(..) => None,
         },
         between: match &guard.stands {
-            Stand::Between(a, b) => Some((a.clone(), b.clone())),
+            Stand::Between(a, b) => Some([a.clone(), b.clone()]),
             Stand::Host(_) => None,
         },
         declared_in: guard.span.map(|span| sources.name(span.source).to_owned()),

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::data::{
-    ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary,
+    ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary, Place,
     WitnessData,
 };
 use super::fingerprint::fingerprint;
@@ -20,10 +20,13 @@ use crate::graph::RequirementGraph;
 use crate::net::Family;
 use crate::site::Stand;
 use crate::source::SourceId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The dialect in whose language fixes are written.
 const IPTABLES: &str = "iptables-save";
+
+/// Lines listed as not modelled for one export.
+const MOST_PLACES: usize = 1000;
 
 /// Readable parts listed for one finding.
 const MOST_PACKETS: usize = 16;
@@ -231,7 +234,7 @@ impl Run<'_> {
         ids: &[SourceId],
     ) -> Option<Stand> {
         let site = &self.context.site;
-        if let Some((a, b)) = &export.between {
+        if let Some([a, b]) = &export.between {
             for name in [a, b] {
                 if !site.zones.iter().any(|zone| zone.name == *name) {
                     let zones: Vec<_> = site.zones.iter().map(|zone| zone.name.as_str()).collect();
@@ -310,24 +313,23 @@ fn not_exported(guards: &str, firewall: &Firewall) -> Diagnostic {
     Diagnostic::new(&coverage::UNKNOWN, message).help(format!("give the output of `{command}` too"))
 }
 
-/// Lines with a match or an action that is not modelled.
-fn not_modelled(session: &Session, firewall: &Firewall) -> usize {
-    let rules = [&firewall.v4, &firewall.v6]
-        .into_iter()
-        .flat_map(|rules| &rules.chains);
+/// Lines with a match or an action that is not modelled, and why.
+fn not_modelled(session: &Session, firewall: &Firewall) -> Vec<Place> {
+    let rules = [&firewall.v4, &firewall.v6].into_iter();
     let opaque = rules
+        .flat_map(|rules| &rules.chains)
         .flat_map(|chain| &chain.rules)
-        .filter(|rule| matches!(rule.action, Action::Opaque { .. }))
-        .map(|rule| rule.span);
-    let spans = firewall
+        .filter_map(|rule| match &rule.action {
+            Action::Opaque { why } => Some((rule.span, why)),
+            _ => None,
+        });
+    let unknowns = firewall
         .unknowns
         .iter()
-        .map(|unknown| unknown.span)
-        .chain(opaque);
-    let lines: BTreeSet<_> = spans
-        .map(|s| (s.source, session.sources.position(s).line))
-        .collect();
-    lines.len()
+        .map(|unknown| (unknown.span, &unknown.why));
+    let lines: BTreeMap<_, _> = opaque.chain(unknowns).collect();
+    let places = lines.into_iter().take(MOST_PLACES);
+    places.map(|(span, why)| session.place(span, why)).collect()
 }
 
 /// Turns findings into data.

@@ -76,5 +76,34 @@ pub fn schema() -> serde_json::Value {
         /// What it answers.
         answer: Answer,
     }
-    schemars::schema_for!(Engine).to_value()
+    let mut schema = schemars::schema_for!(Engine).to_value();
+    spell_out_references(&mut schema);
+    schema
+}
+
+/// Writes `{$ref, properties, …}` (a tagged variant) as `{allOf: [{$ref}, {properties, …}]}`, and
+/// `{$ref, description}` alike: the same meaning, and the generator of TypeScript types does not
+/// lose or repeat what is referred to.
+fn spell_out_references(schema: &mut serde_json::Value) {
+    use serde_json::{Value, json};
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(spell_out_references),
+        Value::Object(object) => {
+            object.values_mut().for_each(spell_out_references);
+            if object.len() < 2 {
+                return;
+            }
+            let Some(reference) = object.remove("$ref") else {
+                return;
+            };
+            let mut parts = vec![json!({ "$ref": reference })];
+            if object.contains_key("properties") {
+                let description = object.remove("description");
+                parts.push(Value::Object(std::mem::take(object)));
+                object.extend(description.map(|text| ("description".to_owned(), text)));
+            }
+            object.insert("allOf".into(), parts.into());
+        }
+        _ => {}
+    }
 }

@@ -333,7 +333,12 @@ impl Builder<'_> {
             .roles
             .get(role)
             .is_some_and(|role| role.any_address);
-        if members.is_empty() && anywhere {
+        // A party without addresses does not narrow such a role.
+        let narrowed = members.iter().any(|member| {
+            let prefixes = member.prefixes(self.site, false);
+            !prefixes.is_empty()
+        });
+        if anywhere && !narrowed {
             return vec![self.group(Place::Everywhere, role, vec![Member::Anywhere], false, None)];
         }
         let each = members.into_iter();

@@ -61,7 +61,7 @@ pub fn lint(result: &LintResult, colour: bool) -> String {
             one.documents.join(", "),
             one.dialects.join(", "),
             count(one.rules, "rule"),
-            count(one.not_modelled, "line")
+            count(one.not_modelled.len(), "line")
         );
         out.push_str(&format!("{}\n", one_line(&line)));
     }

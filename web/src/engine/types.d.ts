@@ -6,20 +6,90 @@
  */
 
 /**
+ * How much it matters. Ordered: `Note < Warning < Error`.
+ */
+export type Severity = "note" | "warning" | "error";
+/**
  * The results, by operation.
  */
-export type Outcome = ResolveResult | LintResult | TraceResult | CatalogResult | DetectResult | ExplainResult;
+export type Outcome =
+  | (ResolveResult & {
+      operation: "resolve";
+    })
+  | (LintResult & {
+      operation: "lint";
+    })
+  | (TraceResult & {
+      operation: "trace";
+    })
+  | (CatalogResult & {
+      operation: "catalog";
+    })
+  | (DetectResult & {
+      operation: "detect";
+    })
+  | (ExplainResult & {
+      operation: "explain";
+    });
+/**
+ * A parameter's value: a word, a number or a switch.
+ */
+export type Scalar = boolean | number | string;
+/**
+ * IPv4 or IPv6. Their packets live in separate spaces and are never mixed.
+ */
+export type Family = "ipv4" | "ipv6";
+/**
+ * How much the platform needs a requirement.
+ */
+export type Need = "required" | "optional" | "metrics" | "debug";
+/**
+ * How errata are applied.
+ */
+export type Mode = "as-published" | "least-privilege";
+/**
+ * Whether there is a result.
+ */
+export type Status = "success" | "failure";
+/**
+ * What the engine can be asked.
+ */
+export type Request =
+  | (ResolveRequest & {
+      operation: "resolve";
+    })
+  | (LintRequest & {
+      operation: "lint";
+    })
+  | (TraceRequest & {
+      operation: "trace";
+    })
+  | (CatalogRequest & {
+      operation: "catalog";
+    })
+  | (DetectRequest & {
+      operation: "detect";
+    })
+  | (ExplainRequest & {
+      operation: "explain";
+    });
+/**
+ * The language of titles, reasons and explanations.
+ */
+export type Language = "en" | "zh";
 
 export interface Engine {
+  /**
+   * What it answers.
+   */
   answer: Answer;
   /**
    * What the engine is asked.
    */
-  request: ResolveRequest | LintRequest | TraceRequest | CatalogRequest | DetectRequest | ExplainRequest;
-  [k: string]: unknown;
+  request: Request;
 }
 /**
- * What it answers.
+ * The envelope of every answer.
  */
 export interface Answer {
   /**
@@ -37,12 +107,11 @@ export interface Answer {
   /**
    * `failure` when the input was unusable: then there is no result.
    */
-  status: "success" | "failure";
+  status: Status;
   /**
    * Version of the engine.
    */
   version: string;
-  [k: string]: unknown;
 }
 /**
  * A statement about the input.
@@ -71,8 +140,7 @@ export interface DiagnosticData {
   /**
    * How much it matters.
    */
-  severity: "note" | "warning" | "error";
-  [k: string]: unknown;
+  severity: Severity;
 }
 /**
  * A place in an input text. Lines and columns start at 1; columns count characters.
@@ -106,89 +174,980 @@ export interface Place {
    * Name of the document.
    */
   source: string;
-  [k: string]: unknown;
-}
-/**
- * For [`Request::Resolve`].
- */
-export interface ResolveResult {
-  operation: "resolve";
-  [k: string]: unknown;
-}
-/**
- * For [`Request::Lint`].
- */
-export interface LintResult {
-  operation: "lint";
-  [k: string]: unknown;
-}
-/**
- * For [`Request::Trace`].
- */
-export interface TraceResult {
-  operation: "trace";
-  [k: string]: unknown;
-}
-/**
- * For [`Request::Catalog`].
- */
-export interface CatalogResult {
-  operation: "catalog";
-  [k: string]: unknown;
-}
-/**
- * For [`Request::Detect`].
- */
-export interface DetectResult {
-  operation: "detect";
-  [k: string]: unknown;
-}
-/**
- * For [`Request::Explain`].
- */
-export interface ExplainResult {
-  operation: "explain";
-  [k: string]: unknown;
 }
 /**
  * Who must reach whom on what, and why.
  */
-export interface ResolveRequest {
-  operation: "resolve";
-  [k: string]: unknown;
+export interface ResolveResult {
+  /**
+   * The catalogue's name.
+   */
+  catalog: string;
+  /**
+   * Its version.
+   */
+  catalog_version: string;
+  /**
+   * The clusters with the parameter values that hold in them.
+   */
+  clusters: ClusterData[];
+  /**
+   * The flows, ordered by family, destination and service.
+   */
+  flows: FlowData[];
+  /**
+   * Sources and destinations of flows; flows refer to them by id.
+   */
+  groups: GroupData[];
+  /**
+   * The machines.
+   */
+  hosts: HostData[];
+  /**
+   * How errata were applied.
+   */
+  mode: Mode;
+  /**
+   * Every pair of addresses, where asked for.
+   */
+  pairs?: PairData[];
+  /**
+   * The requirements that flows refer to by id.
+   */
+  requirements: RequirementData[];
+  /**
+   * Its title.
+   */
+  title: string;
+  /**
+   * Requirements that apply but have no counterpart in the site.
+   */
+  unmatched: UnmatchedData[];
 }
 /**
- * Required against permitted, and rule hygiene.
+ * A cluster.
  */
-export interface LintRequest {
-  operation: "lint";
-  [k: string]: unknown;
+export interface ClusterData {
+  /**
+   * `global` or `worker`.
+   */
+  kind: string;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * The values of all parameters, ordered by id.
+   */
+  parameters: ParameterValue[];
+}
+/**
+ * A parameter's value as the user sets it.
+ */
+export interface ParameterValue {
+  /**
+   * Parameter id, for example `cni`.
+   */
+  id: string;
+  /**
+   * Its value.
+   */
+  value: Scalar;
+}
+/**
+ * One required opening.
+ */
+export interface FlowData {
+  /**
+   * Why.
+   */
+  because: ReasonData[];
+  /**
+   * Whether upstream documentation contradicts one of the reasons' published rows.
+   */
+  erratum: boolean;
+  /**
+   * Address family.
+   */
+  family: Family;
+  /**
+   * Id of the source group.
+   */
+  from: string;
+  /**
+   * ICMP type and code in this family, for example `8/0`.
+   */
+  icmp?: string | null;
+  /**
+   * Unique and stable, for example `ipv4:global/node>global/control-plane:tcp/6443`.
+   */
+  id: string;
+  /**
+   * The strongest need among the reasons.
+   */
+  need: Need;
+  /**
+   * Destination ports: a number, a range, or empty.
+   */
+  ports: string;
+  /**
+   * `tcp`, `udp`, `sctp`, `icmp`, or an IP protocol number.
+   */
+  protocol: string;
+  /**
+   * Id of the destination group.
+   */
+  to: string;
+}
+/**
+ * Why a flow is required.
+ */
+export interface ReasonData {
+  /**
+   * Role of the source, where the flow's own group is wider or named otherwise.
+   */
+  from_role: string;
+  /**
+   * Id of the requirement.
+   */
+  requirement: string;
+  /**
+   * Role of the destination.
+   */
+  to_role: string;
+}
+/**
+ * Who a flow is from or to.
+ */
+export interface GroupData {
+  /**
+   * Its cluster's name.
+   */
+  cluster?: string | null;
+  /**
+   * Unique id, for example `global/control-plane`.
+   */
+  id: string;
+  /**
+   * The fewest prefixes that are exactly its IPv4 addresses.
+   */
+  ipv4: string[];
+  /**
+   * The same for IPv6.
+   */
+  ipv6: string[];
+  /**
+   * `hosts`, `vip` or `external`.
+   */
+  kind: string;
+  /**
+   * Names of its members.
+   */
+  members: string[];
+  /**
+   * Its roles.
+   */
+  roles: string[];
+  /**
+   * What it is called in the language asked for.
+   */
+  title: string;
+}
+/**
+ * A machine.
+ */
+export interface HostData {
+  /**
+   * Its addresses.
+   */
+  addresses: string[];
+  /**
+   * Its cluster's name.
+   */
+  cluster?: string | null;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Its roles.
+   */
+  roles: string[];
+  /**
+   * Its zone.
+   */
+  zone?: string | null;
+}
+/**
+ * One pair of addresses of a flow.
+ */
+export interface PairData {
+  /**
+   * Id of the flow.
+   */
+  flow: string;
+  /**
+   * Name of the source.
+   */
+  from: string;
+  /**
+   * Its address or prefix.
+   */
+  from_address: string;
+  /**
+   * Name of the destination.
+   */
+  to: string;
+  /**
+   * Its address or prefix.
+   */
+  to_address: string;
+}
+/**
+ * A requirement as flows refer to it.
+ */
+export interface RequirementData {
+  /**
+   * What we read into the published row.
+   */
+  assumed?: string | null;
+  /**
+   * Where it is published: document, section, row.
+   */
+  citation: string;
+  /**
+   * What upstream says against it.
+   */
+  erratum?: ErratumData | null;
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * How much the platform needs it.
+   */
+  need: Need;
+  /**
+   * What it is for.
+   */
+  title: string;
+}
+/**
+ * Where upstream documentation contradicts or completes a row.
+ */
+export interface ErratumData {
+  /**
+   * Whether this mode applies the correction.
+   */
+  applied: boolean;
+  /**
+   * Whether there is a correction, so that the two modes differ here.
+   */
+  differs: boolean;
+  /**
+   * What is wrong or missing.
+   */
+  note: string;
+  /**
+   * Its source.
+   */
+  source: string;
+}
+/**
+ * A requirement without a counterpart.
+ */
+export interface UnmatchedData {
+  /**
+   * Id of the requirement.
+   */
+  requirement: string;
+  /**
+   * Roles that nothing in the site has.
+   */
+  roles: string[];
+  /**
+   * Its title.
+   */
+  title: string;
+}
+/**
+ * Required against permitted.
+ */
+export interface LintResult {
+  /**
+   * What was checked, and how far it was understood.
+   */
+  exports: ExportData[];
+  /**
+   * The findings: by export, then by severity, then by line.
+   */
+  findings: FindingData[];
+  /**
+   * The requirements that findings refer to by id.
+   */
+  requirements: RequirementData[];
+  /**
+   * Counts.
+   */
+  summary: LintSummary;
+}
+/**
+ * An export that was checked.
+ */
+export interface ExportData {
+  /**
+   * Required flows that were checked here.
+   */
+  checked: number;
+  /**
+   * The dialects they were read as.
+   */
+  dialects: string[];
+  /**
+   * Names of the documents.
+   */
+  documents: string[];
+  /**
+   * What it guards: a host's name, or `ZONE and ZONE`.
+   */
+  guards: string;
+  /**
+   * Lines with a match or an action that is not modelled, the first of each; only answers that
+   * name one of them depend on it.
+   */
+  not_modelled: Place[];
+  /**
+   * Number of rules.
+   */
+  rules: number;
+}
+/**
+ * A finding.
+ */
+export interface FindingData {
+  /**
+   * Stable id of its kind, for example `PW201`.
+   */
+  code: string;
+  /**
+   * What the answer depends on; lines that are not modelled.
+   */
+  depends_on?: Place[];
+  /**
+   * Stays the same while unrelated lines change.
+   */
+  fingerprint: string;
+  /**
+   * What to do.
+   */
+  fix?: FixData | null;
+  /**
+   * Id of the flow that it is about.
+   */
+  flow?: string | null;
+  /**
+   * What the export guards: a host's name, or `ZONE and ZONE`.
+   */
+  guards: string;
+  /**
+   * `input`, `output` or `forward`.
+   */
+  hook?: string | null;
+  /**
+   * What is the matter, in one line.
+   */
+  message: string;
+  /**
+   * Short name of its kind, for example `missing`.
+   */
+  name: string;
+  /**
+   * The packets that it is about, a line for each readable part.
+   */
+  packets?: string[];
+  /**
+   * The lines that decide: the primary place first.
+   */
+  places: Place[];
+  /**
+   * Ids of the requirements behind that flow.
+   */
+  requirements?: string[];
+  /**
+   * How much it matters.
+   */
+  severity: Severity;
+  /**
+   * One of these packets, as `portwright trace` takes it.
+   */
+  witness?: WitnessData | null;
+}
+/**
+ * What to do about a finding.
+ */
+export interface FixData {
+  /**
+   * Lines in the export's own language; empty when only words help.
+   */
+  lines?: string[];
+  /**
+   * Put them before this place; else replace it, when `replace` is set.
+   */
+  place?: Place | null;
+  /**
+   * Whether `lines` replace the place instead of preceding it. No lines: delete it.
+   */
+  replace: boolean;
+  /**
+   * In words.
+   */
+  text: string;
+}
+/**
+ * A concrete packet.
+ */
+export interface WitnessData {
+  /**
+   * As text, for `portwright trace`.
+   */
+  packet: string;
+  /**
+   * What ended each base chain that it passed, for example `filter/INPUT/3:accept`.
+   */
+  path: string[];
+  /**
+   * Its fate: `accept`, `drop`, `reject` or `unknown`.
+   */
+  verdict: string;
+}
+/**
+ * Counts of a lint run.
+ */
+export interface LintSummary {
+  /**
+   * Required flows that were checked, each once for every host or boundary it passes.
+   */
+  checked: number;
+  /**
+   * Findings of severity error.
+   */
+  errors: number;
+  /**
+   * Of severity note.
+   */
+  notes: number;
+  /**
+   * Of these, those proved to pass.
+   */
+  permitted: number;
+  /**
+   * Required flows whose fate is unknown: the answer is incomplete.
+   */
+  unknown: number;
+  /**
+   * Of severity warning.
+   */
+  warnings: number;
 }
 /**
  * One packet's way, or many packets' verdicts.
  */
-export interface TraceRequest {
-  operation: "trace";
-  [k: string]: unknown;
+export interface TraceResult {
+  /**
+   * One for each packet, in their order.
+   */
+  packets: TracedPacket[];
 }
 /**
- * A catalogue: parameters, roles, rows. Without a name: the list of the built-in ones.
+ * The answer for one packet: a line of `trace --packets`.
+ */
+export interface TracedPacket {
+  /**
+   * What the verdict depends on; empty unless unknown.
+   */
+  depends_on?: DependsOn[];
+  /**
+   * Why the packet could not be read; then the verdict is `unknown`.
+   */
+  error?: string | null;
+  /**
+   * The id that the packet came with.
+   */
+  id?: {
+    [k: string]: unknown;
+  };
+  /**
+   * Line of the rule or policy that decides.
+   */
+  line?: number | null;
+  /**
+   * What ended each base chain that it passed: `TABLE/CHAIN/INDEX:VERDICT` or
+   * `TABLE/CHAIN/policy:VERDICT`.
+   */
+  path: string[];
+  /**
+   * Every rule that it matches on its way; only for a single packet.
+   */
+  steps?: StepData[];
+  /**
+   * `accept`, `drop`, `reject` or `unknown`.
+   */
+  verdict: string;
+}
+/**
+ * A line that a verdict depends on.
+ */
+export interface DependsOn {
+  /**
+   * Line in its document.
+   */
+  line: number;
+  /**
+   * Name of the document, where there is more than one.
+   */
+  source?: string | null;
+  /**
+   * Why.
+   */
+  why: string;
+}
+/**
+ * Something on a packet's way.
+ */
+export interface StepData {
+  /**
+   * `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`.
+   */
+  at: string;
+  /**
+   * `enter`, `match` or `verdict`.
+   */
+  kind: string;
+  /**
+   * The line.
+   */
+  place?: Place | null;
+  /**
+   * The verdict, for the kind `verdict`.
+   */
+  verdict?: string | null;
+}
+/**
+ * A catalogue, or the list of them.
+ */
+export interface CatalogResult {
+  /**
+   * The built-in catalogues, or the one asked for.
+   */
+  catalogs: CatalogSummary[];
+  /**
+   * Parameters of the one asked for, from which a form can be drawn.
+   */
+  parameters: ParameterData[];
+  /**
+   * Its roles.
+   */
+  roles: RoleData[];
+  /**
+   * Its rows, values as published.
+   */
+  rows: Row[];
+}
+/**
+ * A catalogue in one line.
+ */
+export interface CatalogSummary {
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Number of requirements, those of catalogues that it uses included.
+   */
+  requirements: number;
+  /**
+   * Its title.
+   */
+  title: string;
+  /**
+   * Its version.
+   */
+  version: string;
+}
+/**
+ * A parameter.
+ */
+export interface ParameterData {
+  /**
+   * The value when a site says nothing.
+   */
+  default: Scalar;
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * What it decides.
+   */
+  title: string;
+  /**
+   * Allowed values; empty when any port or range is.
+   */
+  values: Scalar[];
+}
+/**
+ * A role.
+ */
+export interface RoleData {
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * `host`, `vip` or `external`.
+   */
+  kind: string;
+  /**
+   * What it is called.
+   */
+  title: string;
+}
+/**
+ * One line of `catalog show`. The field names are the CSV columns.
+ */
+export interface Row {
+  /**
+   * Document, section and row.
+   */
+  citation: string;
+  /**
+   * What upstream says against it, with source and correction; may be empty.
+   */
+  erratum: string;
+  /**
+   * Roles that connect, separated by `, `.
+   */
+  from: string;
+  /**
+   * The requirement's id. A requirement with several protocols or ranges has several rows.
+   */
+  id: string;
+  /**
+   * `required`, `optional`, `metrics` or `debug`.
+   */
+  need: string;
+  /**
+   * A port, a range, or empty.
+   */
+  ports: string;
+  /**
+   * `tcp`, `udp`, `icmp`, or an IP protocol number.
+   */
+  protocol: string;
+  /**
+   * Section of the cited document, exactly as its heading; may be empty.
+   */
+  section: string;
+  /**
+   * English title.
+   */
+  title_en: string;
+  /**
+   * Chinese title.
+   */
+  title_zh: string;
+  /**
+   * Roles that are connected to.
+   */
+  to: string;
+  /**
+   * The condition, empty for always.
+   */
+  when: string;
+}
+/**
+ * What texts are.
+ */
+export interface DetectResult {
+  /**
+   * One for each document, in their order.
+   */
+  documents: Detected[];
+  /**
+   * What the site says that its exports guard; the caller reads the files.
+   */
+  guards: GuardData[];
+  /**
+   * Inventories that site files name; the caller reads them and gives them as documents of the
+   * site.
+   */
+  inventories?: InventoryData[];
+}
+/**
+ * What a text is.
+ */
+export interface Detected {
+  /**
+   * Id of its format, for example `iptables-save` or `dce-cluster-config`.
+   */
+  format?: string | null;
+  /**
+   * The host that an export probably guards.
+   */
+  host?: string | null;
+  /**
+   * `site`, `export`, `catalog` or `unknown`.
+   */
+  kind: string;
+  /**
+   * Name of the document.
+   */
+  name: string;
+}
+/**
+ * What exports guard, as a site says it.
+ */
+export interface GuardData {
+  /**
+   * Or the two zones that they stand between.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  between?: [string, string] | null;
+  /**
+   * Name of the document that declares it.
+   */
+  declared_in?: string | null;
+  /**
+   * Paths as written, relative to the file that declares them.
+   */
+  exports: string[];
+  /**
+   * The host that they guard.
+   */
+  host?: string | null;
+}
+/**
+ * An inventory that a site file names.
+ */
+export interface InventoryData {
+  /**
+   * Name of the document that names it.
+   */
+  declared_in?: string | null;
+  /**
+   * Its path as written, relative to the file that names it.
+   */
+  path: string;
+}
+/**
+ * What codes mean.
+ */
+export interface ExplainResult {
+  /**
+   * One or all of them.
+   */
+  codes: CodeData[];
+}
+/**
+ * What a code means.
+ */
+export interface CodeData {
+  /**
+   * Markdown.
+   */
+  explanation: string;
+  /**
+   * Its id.
+   */
+  id: string;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Its usual severity.
+   */
+  severity: Severity;
+  /**
+   * One line.
+   */
+  summary: string;
+}
+/**
+ * See [`Request::Resolve`].
+ */
+export interface ResolveRequest {
+  /**
+   * Only flows from or to this host.
+   */
+  host?: string | null;
+  /**
+   * List every pair of addresses too.
+   */
+  pairs?: boolean;
+  /**
+   * The site.
+   */
+  site?: SiteInput;
+}
+/**
+ * A site and how to read it.
+ */
+export interface SiteInput {
+  /**
+   * Name of the catalogue; the site's own, else `dce`.
+   */
+  catalog?: string | null;
+  /**
+   * Catalogue files of the user's own.
+   */
+  catalogs?: Document[];
+  /**
+   * Inventories and site files; several merge.
+   */
+  documents?: Document[];
+  /**
+   * Language of texts.
+   */
+  language?: Language & string;
+  /**
+   * How errata are applied; the site's own, else `as-published`.
+   */
+  mode?: Mode | null;
+  /**
+   * Parameter values that win over those of the site.
+   */
+  parameters?: ParameterValue[];
+}
+/**
+ * An input text with the name that its user knows it by.
+ */
+export interface Document {
+  /**
+   * Its name, usually a path; results refer to it.
+   */
+  name: string;
+  /**
+   * The whole text.
+   */
+  text: string;
+}
+/**
+ * See [`Request::Lint`].
+ */
+export interface LintRequest {
+  /**
+   * The exports and where they stand.
+   */
+  exports?: ExportInput[];
+  /**
+   * Not these codes.
+   */
+  ignore?: string[];
+  /**
+   * Only these codes (ids or names); all when empty.
+   */
+  select?: string[];
+  /**
+   * The site.
+   */
+  site?: SiteInput;
+  /**
+   * Today, `YYYY-MM-DD`, for accepted excess that expires; nothing expires without.
+   */
+  today?: string | null;
+}
+/**
+ * Exports of one system.
+ */
+export interface ExportInput {
+  /**
+   * Or the two zones that they stand between.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  between?: [string, string] | null;
+  /**
+   * The format, when detection should not decide.
+   */
+  dialect?: string | null;
+  /**
+   * The texts: `iptables-save`, `ip6tables-save`, `ipset save`, … of one system together.
+   */
+  documents?: Document[];
+  /**
+   * The host that they guard.
+   */
+  host?: string | null;
+}
+/**
+ * See [`Request::Trace`].
+ */
+export interface TraceRequest {
+  /**
+   * The host's own addresses: `ip -j addr`.
+   */
+  addresses?: Document | null;
+  /**
+   * The format, when detection should not decide.
+   */
+  dialect?: string | null;
+  /**
+   * Exports of one system.
+   */
+  documents?: Document[];
+  /**
+   * A packet as text: `in=eth0 tcp 10.0.0.5:40000 > 10.0.0.9:6443 state=new flags=syn`.
+   */
+  packet?: string | null;
+  /**
+   * Or packets as JSON objects, one a line.
+   */
+  packets?: Document | null;
+  /**
+   * The host's routes: `ip -j route show table all`.
+   */
+  routes?: Document | null;
+}
+/**
+ * See [`Request::Catalog`].
  */
 export interface CatalogRequest {
-  operation: "catalog";
-  [k: string]: unknown;
+  /**
+   * Catalogue files of the user's own.
+   */
+  catalogs?: Document[];
+  /**
+   * Language of texts.
+   */
+  language?: Language & string;
+  /**
+   * Its name; all built-in ones are listed without.
+   */
+  name?: string | null;
 }
 /**
- * What formats texts are in, and what exports guard, as a guess.
+ * See [`Request::Detect`].
  */
 export interface DetectRequest {
-  operation: "detect";
-  [k: string]: unknown;
+  /**
+   * Texts of any kind.
+   */
+  documents?: Document[];
+  /**
+   * The site, for guessing which host an export guards, and for what it declares.
+   */
+  site?: SiteInput | null;
 }
 /**
- * What a finding's code means.
+ * See [`Request::Explain`].
  */
 export interface ExplainRequest {
-  operation: "explain";
-  [k: string]: unknown;
+  /**
+   * A code's id (`PW201`) or name (`missing`); all codes without.
+   */
+  code?: string | null;
 }

@@ -41,16 +41,11 @@ export class Session {
   notUnderstood = $derived.by(() => {
     const places = this.diagnostics.filter(({ name }) => NOT_UNDERSTOOD.includes(name)).flatMap((diagnostic) => diagnostic.places.slice(0, 1));
     const lines = new Set(places.map(({ source, line }) => `${source}:${line}`)).size;
-    const counted = this.linted?.exports.reduce((sum, { not_modelled }) => sum + not_modelled, 0) ?? 0;
-    return Math.max(lines, counted);
+    return lines + this.notModelled.length;
   });
 
-  /** Lines that are not modelled and that some finding depends on, each once, in their order. */
-  dependedOn = $derived.by<Place[]>(() => {
-    const places = this.findings.flatMap(({ finding }) => finding.depends_on ?? []);
-    const distinctPlaces = [...new Map(places.map((place) => [`${place.source}:${place.line}`, place])).values()];
-    return distinctPlaces.sort((a, b) => (a.source === b.source ? a.line - b.line : a.source < b.source ? -1 : 1));
-  });
+  /** Lines of the exports that are not modelled: answers that depend on one say so. */
+  notModelled = $derived.by<Place[]>(() => this.linted?.exports.flatMap(({ not_modelled }) => not_modelled) ?? []);
 
   #catalogName = $derived(this.resolved?.catalog ?? 'dce');
   #resolveSaid = $state.raw<DiagnosticData[]>([]);

@@ -104,7 +104,7 @@ const en = {
   sourceWhich: 'Export',
   findingsAt: (n: number, messages: string) => `Line ${n}: ${messages}`,
   showAt: (place: string) => `Show ${place}`,
-  dependedOn: 'Lines that findings depend on and that are not modelled',
+  notModelled: 'Lines that are not modelled: answers that depend on one say so',
   noMessages: 'Nothing to say about the input.',
   diagnosticHelp: 'What to do',
 
@@ -263,7 +263,7 @@ const zh: Messages = {
   sourceWhich: '导出',
   findingsAt: (n, messages) => `第 ${n} 行：${messages}`,
   showAt: (place) => `显示 ${place}`,
-  dependedOn: '有发现取决于这些未能理解的行',
+  notModelled: '未建模的行：取决于它们的结论会注明',
   noMessages: '对输入没有需要说明的内容。',
   diagnosticHelp: '如何处理',
 
