@@ -77,8 +77,8 @@ fn not_text(text: &str) -> Option<(usize, &'static str)> {
         return Some((0, "is compressed with gzip; decompress it first"));
     }
     let nul = text.find('\0')?;
-    let head = text.get(..text.floor_char_boundary(256)).unwrap_or(text);
-    if head.bytes().filter(|&b| b == 0).count() * 3 > head.len() {
+    let head = text.as_bytes().get(..256).unwrap_or(text.as_bytes());
+    if head.iter().filter(|&&b| b == 0).count() * 3 > head.len() {
         return Some((nul, "looks like UTF-16; convert it to UTF-8 first"));
     }
     Some((nul, "holds a NUL byte, so it is not text"))

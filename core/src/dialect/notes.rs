@@ -1,6 +1,7 @@
 //! Collected diagnostics, bounded in number.
 
 use crate::diagnostic::{Diagnostic, input};
+use crate::source::Span;
 
 /// Most diagnostics of one system's exports; more help nobody.
 const MOST: usize = 1_000;
@@ -10,6 +11,8 @@ const MOST: usize = 1_000;
 pub(in crate::dialect) struct Notes {
     kept: Vec<Diagnostic>,
     dropped: usize,
+    /// Where the first one that is left out points at.
+    first_dropped: Option<Span>,
 }
 
 impl Notes {
@@ -19,22 +22,26 @@ impl Notes {
             self.kept.push(diagnostic);
         } else {
             self.dropped += 1;
+            let place = diagnostic.labels.first().map(|label| label.span);
+            self.first_dropped = self.first_dropped.or(place);
         }
     }
 
     /// All of them, with a word about those that are left out.
     pub(in crate::dialect) fn finish(mut self) -> Vec<Diagnostic> {
         if self.dropped > 0 {
-            self.kept.push(
-                Diagnostic::new(
-                    &input::LIMIT,
-                    format!(
-                        "{} more diagnostics of these exports are not shown",
-                        self.dropped
-                    ),
-                )
-                .help("correct the first ones and run again"),
-            );
+            let mut last = Diagnostic::new(
+                &input::LIMIT,
+                format!(
+                    "{} more diagnostics of these exports are not shown",
+                    self.dropped
+                ),
+            )
+            .help("correct the first ones and run again");
+            if let Some(span) = self.first_dropped {
+                last = last.at(span);
+            }
+            self.kept.push(last);
         }
         self.kept
     }

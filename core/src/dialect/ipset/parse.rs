@@ -15,26 +15,22 @@ const MOST_ELEMENTS: usize = 4_000_000;
 
 /// How much a text looks like `ipset save`.
 pub(in crate::dialect) fn detect(text: &str) -> u8 {
-    for line in text
+    let mut lines = text
         .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty() && !l.starts_with('#'))
-        .take(20)
-    {
-        let mut words = line.split_ascii_whitespace();
-        match (words.next(), words.next(), words.next()) {
-            (Some("create" | "-N"), Some(_), Some(kind))
-                if kind.starts_with("hash:")
-                    || kind.starts_with("bitmap:")
-                    || kind == "list:set" =>
-            {
-                return 95;
-            }
-            (Some("add"), Some(_), Some(_)) => return 40,
-            _ => return 0,
+        .map(|l| l.trim().trim_start_matches('\u{feff}'));
+    let Some(line) = lines.find(|l| !l.is_empty() && !l.starts_with('#')) else {
+        return 0;
+    };
+    let mut words = line.split_ascii_whitespace();
+    match (words.next(), words.next(), words.next()) {
+        (Some("create" | "-N"), Some(_), Some(kind))
+            if kind.starts_with("hash:") || kind.starts_with("bitmap:") || kind == "list:set" =>
+        {
+            95
         }
+        (Some("add"), Some(_), Some(_)) => 40,
+        _ => 0,
     }
-    0
 }
 
 /// Reads one export into the sets.

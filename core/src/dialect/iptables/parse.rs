@@ -36,16 +36,16 @@ pub(super) struct Module<'a> {
     /// Its name.
     pub name: Word<'a>,
     /// Its options in order.
-    pub options: SmallVec<[Opt<'a>; 2]>,
+    pub options: SmallVec<[Opt<'a>; 1]>,
 }
 
 /// A rule.
 #[derive(Debug, Default)]
 pub(super) struct Spec<'a> {
     /// Options that need no match: addresses, interfaces, protocol, `-f`.
-    pub base: SmallVec<[Opt<'a>; 4]>,
+    pub base: SmallVec<[Opt<'a>; 3]>,
     /// Matches in order. Those that a protocol brings along without `-m` are here too.
-    pub matches: SmallVec<[Module<'a>; 3]>,
+    pub matches: Vec<Module<'a>>,
     /// The target.
     pub target: Option<Module<'a>>,
     /// Whether the target was given with `-g`.
