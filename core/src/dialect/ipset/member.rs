@@ -281,7 +281,7 @@ impl Shape<'_> {
                     cubes = merged
                         .ports
                         .as_ref()
-                        .map(|ports| port_cubes(ports, direction, self.question.family))
+                        .map(|ports| port_cubes(ports, direction, self.question.family));
                 }
                 Part::Iface => {
                     if let Some((name, wild)) = merged.key.iface {

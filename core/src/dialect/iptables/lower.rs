@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 /// Most cubes that one rule may become before a match of it is treated as unknown.
 const MOST_CUBES: usize = 16_384;
 
+/// Most cubes of all rules together; beyond, a rule of more than a few is unknown.
+const MOST_CUBES_IN_ALL: usize = 4_000_000;
+
 /// What all rules of one system share while they are lowered.
 pub(super) struct Lowering<'a> {
     /// The caller's context.
@@ -28,6 +31,8 @@ pub(super) struct Lowering<'a> {
     pub notes: &'a mut Notes,
     /// What the exports say of themselves as a whole.
     pub traits: Traits,
+    /// Cubes of all rules so far.
+    cubes: usize,
     /// Predicates by their text, so that the same text is the same predicate.
     predicates: BTreeMap<String, u32>,
     /// Set matches by set, flags and options.
@@ -133,6 +138,7 @@ impl<'a> Lowering<'a> {
             firewall,
             notes,
             traits,
+            cubes: 0,
             predicates: BTreeMap::new(),
             set_matches: BTreeMap::new(),
         }
@@ -172,6 +178,18 @@ impl<'a> Lowering<'a> {
             Err(fault) => return self.unreadable(&fault, &work),
         };
         work.cubes.retain(|cube| !cube.is_empty());
+        self.cubes = self.cubes.saturating_add(work.cubes.len());
+        if self.cubes > MOST_CUBES_IN_ALL && work.cubes.len() > 8 {
+            self.cubes -= work.cubes.len();
+            let why = format!("the rules become more than {MOST_CUBES_IN_ALL} parts");
+            let predicate = self.fresh(line, why);
+            work.cubes = vec![literal(work.family(), predicate, true)];
+            self.notes.push(
+                Diagnostic::new(&input::LIMIT, "the rules become too many parts to analyse")
+                    .at(line)
+                    .help("answers that depend on this rule are unknown"),
+            );
+        }
         if action == Action::Continue {
             // Nothing depends on whether such a rule matches: no question is asked for it.
             work.narrow(|cube| cube.unknown = Literals::default());

@@ -263,9 +263,10 @@ fn merged_ports(all: &mut Lowering<'_>, work: &mut Work<'_>, sport: u16, dport: 
         }
     }
     let [a, b] = one;
-    // Three alternatives never exceed the limit on their own; a rule that is already at it keeps
-    // every packet.
-    let _ = work.any_of(&[cube(&not_s, &not_d), a, b]);
+    if !work.any_of(&[cube(&not_s, &not_d), a, b]) {
+        let predicate = all.fresh(work.line, "the rule becomes too many parts".into());
+        work.assume(predicate, true);
+    }
 }
 
 fn ports(option: &Opt<'_>) -> Result<Ranges<u16>, Fault> {

@@ -281,7 +281,12 @@ fn place<'a>(spec: &mut Spec<'a>, option: Opt<'a>, current: Current) -> Result<C
         }
         _ => {}
     }
-    if support::is_base_option(long) {
+    // `-m policy` has a `--proto` of its own.
+    let of_policy = long == "--protocol"
+        && option.name.text == "--proto"
+        && matches!(current, Current::Match(at)
+            if spec.matches.get(at).is_some_and(|m| m.name.text == "policy"));
+    if support::is_base_option(long) && !of_policy {
         spec.base.push(option);
         return Ok(current);
     }

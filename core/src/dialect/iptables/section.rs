@@ -219,7 +219,11 @@ pub(super) fn traits(sections: &[Section<'_>]) -> Traits {
                 });
         }
         for line in &section.lines {
-            let Some((_, target)) = line.text.rsplit_once("-j ") else {
+            let Some((_, target)) = line
+                .text
+                .rsplit_once("-j ")
+                .or_else(|| line.text.rsplit_once("--jump "))
+            else {
                 continue;
             };
             let name = target.split_ascii_whitespace().next().unwrap_or("");

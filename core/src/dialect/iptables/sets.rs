@@ -10,7 +10,7 @@ use crate::packet::Cube;
 use crate::source::Span;
 
 /// Most cubes whose complement is worked out; beyond, a negated match is unknown.
-const MOST_NEGATED: usize = 2_048;
+const MOST_NEGATED: usize = 256;
 
 /// Narrows a rule by `-m set`.
 pub(super) fn lower(

@@ -185,6 +185,19 @@ impl Under<'_, '_> {
                 .push(Diagnostic::new(&input::SYNTAX, "expected a chain's name").at(span));
             return;
         };
+        if matches!(policy, Some("ACCEPT" | "DROP")) && base(self.section.table, name).is_none() {
+            all.notes.push(
+                Diagnostic::new(
+                    &input::SYNTAX,
+                    format!(
+                        "table `{}` has no built-in chain `{name}`, so it takes no policy",
+                        self.section.table
+                    ),
+                )
+                .at(span)
+                .help("no packet enters this chain by itself; check the table's name"),
+            );
+        }
         let policy = match policy {
             Some("DROP") => Policy::Drop,
             None | Some("-" | "ACCEPT") => Policy::Accept,

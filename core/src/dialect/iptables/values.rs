@@ -212,12 +212,17 @@ pub(super) fn flags(text: &str) -> Option<u8> {
 
 /// A protocol; none for `all`.
 pub(super) fn protocol(text: &str) -> Result<Option<Protocol>, String> {
-    if text == "all" || text == "0" {
+    if text == "all" {
         return Ok(None);
     }
-    Protocol::parse(text)
-        .map(Some)
-        .ok_or_else(|| format!("expected a protocol's name or number, found `{text}`"))
+    match Protocol::parse(text) {
+        // Number 0 stands for every protocol, whatever name it has.
+        Some(Protocol(0)) => Ok(None),
+        Some(protocol) => Ok(Some(protocol)),
+        None => Err(format!(
+            "expected a protocol's name or number, found `{text}`"
+        )),
+    }
 }
 
 /// The numbers that are not in a set.
