@@ -1,6 +1,7 @@
 //! Portwright's answers beside the kernel's.
 
 use crate::observe::{Probe, Seen};
+use crate::rig::ROUTES_V6;
 use crate::wire::{self, Answer};
 use portwright::firewall::{
     Action, Decider, End, Firewall, Hook, Outcome, Program, RejectWith, Step, Traced, Verdict,
@@ -73,8 +74,12 @@ fn never_answered(probe: &Probe) -> bool {
         || packet.fragment == Fragment::Later
         || (packet.protocol == Protocol::TCP && packet.flags & tcp_flags::RST != 0)
         || wire::is_icmp_error(packet)
+        // A type that the kernel does not know may be an error.
+        || (packet.protocol == Protocol::ICMP && packet.source_port > 18)
         || is_to_many(packet)
         || fails_checksum(packet)
+        // The first address of a routed network is a subnet-router anycast address (RFC 4291).
+        || (packet.family == Family::V6 && ROUTES_V6.iter().any(|route| route.0 == packet.source))
 }
 
 /// Whether the destination is a broadcast or multicast address, or the source no single host.
