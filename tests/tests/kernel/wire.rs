@@ -133,7 +133,7 @@ fn transport(packet: &Packet, number: u32) -> Vec<u8> {
         Protocol(51) => {
             out = vec![
                 59, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-            ]
+            ];
         }
         Protocol(47) => out = vec![0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0],
         _ => out = vec![0; 24],
