@@ -134,13 +134,6 @@ pub const STEPS: &[Step] = &[
     },
 ];
 
-impl Step {
-    /// Whether this work tree has the tests.
-    pub fn exists(&self, shell: &Shell) -> bool {
-        self.groups != [Group::Kernel] || has_kernel_tests(shell)
-    }
-}
-
 fn task(result: Result<()>) -> Result<Transcript> {
     result.map(|()| Transcript {
         success: true,
@@ -169,10 +162,9 @@ fn rust_tests(shell: &Shell) -> Result<Transcript> {
             "--locked",
             "--workspace",
             "--no-fail-fast",
+            "-E",
+            "not (package(portwright-tests) & binary(kernel))",
         ]);
-        if has_kernel_tests(shell) {
-            cargo.args(["-E", "not (package(portwright-tests) & binary(kernel))"]);
-        }
     } else {
         cargo.args([
             "test",
@@ -269,10 +261,4 @@ fn node_tests(shell: &Shell, files: &[&str]) -> Result<Transcript> {
 
 fn has_nextest() -> bool {
     find_program("cargo-nextest").is_some()
-}
-
-fn has_kernel_tests(shell: &Shell) -> bool {
-    ["tests/tests/kernel.rs", "tests/tests/kernel/main.rs"]
-        .iter()
-        .any(|file| shell.root.join(file).exists())
 }

@@ -37,10 +37,7 @@ impl Options {
 /// Installs what is missing, runs every step in spite of failures, and counts. The totals are the
 /// last line, so a failure is told by the exit code alone.
 pub fn test(shell: &Shell, options: &Options) -> Result<ExitCode> {
-    let chosen: Vec<&Step> = STEPS
-        .iter()
-        .filter(|step| options.want(step) && step.exists(shell))
-        .collect();
+    let chosen: Vec<&Step> = STEPS.iter().filter(|step| options.want(step)).collect();
     let needs: Vec<Need> = chosen
         .iter()
         .flat_map(|step| step.needs.iter().copied())
