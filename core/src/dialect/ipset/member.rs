@@ -162,6 +162,9 @@ impl Set {
                 groups.entry(key).or_default().push(interval);
             }
         }
+        if parts.contains(&Part::Iface) && !shade(&mut groups) {
+            return Membership::Unknown("it has too many interfaces".into());
+        }
         let answers = groups.into_iter().map(|(key, intervals)| {
             let answer = decide(intervals, networks, question.nomatch && networks);
             (key, answer)
@@ -180,6 +183,29 @@ impl Set {
     }
 }
 
+/// The kernel looks for the most specific network that holds the address, of whatever interface,
+/// and no further (`mtype_test_cidrs` with `multi`; seen on a live kernel): each interface's
+/// networks are cut by those of the others. Says no when that would be too much.
+fn shade(groups: &mut BTreeMap<Key, Vec<Interval>>) -> bool {
+    let elements: usize = groups.values().map(Vec::len).sum();
+    if elements.saturating_mul(groups.len()) > MOST_SHADES {
+        return false;
+    }
+    let all: Vec<(Key, Vec<Interval>)> = groups
+        .iter()
+        .map(|(key, own)| (key.clone(), own.clone()))
+        .collect();
+    for (key, own) in groups {
+        let others = all.iter().filter(|(other, _)| other != key);
+        let others = others.flat_map(|(_, intervals)| intervals);
+        own.extend(others.map(|interval| Interval {
+            elsewhere: true,
+            ..*interval
+        }));
+    }
+    true
+}
+
 /// An element's decisive addresses and the rest.
 fn split(element: &Element, decisive: usize) -> Option<(Key, Interval)> {
     let mut key = Key::default();
@@ -192,6 +218,7 @@ fn split(element: &Element, decisive: usize) -> Option<(Key, Interval)> {
                     hi,
                     nomatch: element.nomatch,
                     expires: element.expires,
+                    elsewhere: false,
                 });
             }
             Value::Addresses(lo, hi) => key.address = Some((lo, hi)),
@@ -242,6 +269,9 @@ fn merge(answers: impl Iterator<Item = (Key, Answer)>) -> Vec<Merged> {
         })
         .collect()
 }
+
+/// Most elements that are looked at for all interfaces of a set together.
+const MOST_SHADES: usize = 4_000_000;
 
 struct Shape<'a> {
     parts: &'a [Part],

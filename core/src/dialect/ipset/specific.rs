@@ -10,6 +10,9 @@ pub(super) struct Interval {
     pub nomatch: bool,
     /// Whether the element may be gone.
     pub expires: bool,
+    /// Whether it belongs to another interface: it decides that nothing is found, although less
+    /// specific networks would hold the address.
+    pub elsewhere: bool,
 }
 
 /// What may decide an address, as bits.
@@ -24,7 +27,7 @@ pub(super) fn decide(
     networks: bool,
     nomatch: bool,
 ) -> (Ranges<u128>, Ranges<u128>) {
-    let plain = !networks || all.iter().all(|i| !i.nomatch);
+    let plain = !networks || all.iter().all(|i| !i.nomatch && !i.elsewhere);
     if plain {
         if networks && nomatch {
             return (Ranges::empty(), Ranges::empty());
@@ -41,7 +44,8 @@ pub(super) fn decide(
         return (certain, open);
     }
     all = all.into_iter().flat_map(networks_of).collect();
-    all.sort_by_key(|i| (i.lo, std::cmp::Reverse(i.hi)));
+    // Of one network, the element of the interface in question decides.
+    all.sort_by_key(|i| (i.lo, std::cmp::Reverse(i.hi), !i.elsewhere));
     sweep(&all, if nomatch { NOMATCH } else { MATCH })
 }
 
@@ -76,7 +80,13 @@ fn sweep(sorted: &[Interval], wanted: u8) -> (Ranges<u128>, Ranges<u128>) {
         }
         at = at.max(network.lo);
         let outer = stack.last().map_or(NOTHING, |&(_, state)| state);
-        let own = if network.nomatch { NOMATCH } else { MATCH };
+        let own = match network {
+            Interval {
+                elsewhere: true, ..
+            } => NOTHING,
+            Interval { nomatch: true, .. } => NOMATCH,
+            _ => MATCH,
+        };
         stack.push((network.hi, if network.expires { outer | own } else { own }));
     }
     while let Some((hi, state)) = stack.pop() {
@@ -137,6 +147,7 @@ mod tests {
                     hi: u128::from(lo | block),
                     nomatch,
                     expires: false,
+                    elsewhere: false,
                 })
                 .collect();
             for wanted in [false, true] {
@@ -161,6 +172,7 @@ mod tests {
             hi,
             nomatch,
             expires,
+            elsewhere: false,
         };
         let (certain, open) = decide(
             vec![element(0, 255, false, false), element(16, 31, true, true)],
