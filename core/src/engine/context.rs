@@ -6,6 +6,7 @@ use crate::catalog::{Catalog, Mode, Requirement, Scalar, Text};
 use crate::diagnostic::{Diagnostic, Severity, requirement};
 use crate::graph::Settings;
 use crate::site::{Setting, Site};
+use crate::source::SourceId;
 use std::collections::BTreeMap;
 
 /// The catalogue when neither request nor site names one.
@@ -22,7 +23,8 @@ impl Context {
     /// Reads the site and its catalogue. None when there is nothing to work with; the session
     /// then says why.
     pub(super) fn new(session: &mut Session, input: &SiteInput) -> Option<Self> {
-        let ids = session.add(&input.documents);
+        let mut ids = session.add(&input.documents);
+        ids.retain(|&id| !is_export(session, id));
         let read = crate::site::read(&session.sources, &ids);
         session.report(read.diagnostics);
         let site = read.site;
@@ -62,6 +64,20 @@ impl Context {
             .chain(rest)
             .collect()
     }
+}
+
+/// Whether a text given as a site is a firewall export; reports it then.
+fn is_export(session: &mut Session, id: SourceId) -> bool {
+    let text = session.sources.get(id).map_or("", |source| source.text());
+    let Some(dialect) = super::detect::dialect(text) else {
+        return false;
+    };
+    let message = format!("this is a firewall export ({}), not a site", dialect.title);
+    let head = session.sources.line_span(id, 1);
+    let problem = Diagnostic::new(&crate::diagnostic::input::UNKNOWN_FORMAT, message).at(head);
+    session
+        .report([problem.help("give it as an export: `portwright lint SITE --export HOST=FILE`")]);
+    true
 }
 
 pub(super) fn in_language(text: &Text, language: Language) -> &str {

@@ -2,7 +2,7 @@
 
 use super::data::{DetectRequest, DetectResult, Detected, GuardData, InventoryData};
 use super::session::Session;
-use crate::dialect::DIALECTS;
+use crate::dialect::{DIALECTS, Dialect};
 use crate::site::{Host, Site, Stand};
 use crate::source::{SourceId, Sources};
 
@@ -31,12 +31,7 @@ pub(super) fn detect(session: &mut Session, request: &DetectRequest) -> DetectRe
 fn one(sources: &Sources, id: SourceId, site: Option<&Site>) -> Detected {
     let text = sources.get(id).map_or("", |source| source.text());
     let name = sources.name(id).to_owned();
-    let dialect = DIALECTS
-        .iter()
-        .map(|dialect| ((dialect.detect)(text), dialect))
-        .filter(|(score, _)| *score >= CLAIMS)
-        .max_by_key(|(score, _)| *score);
-    if let Some((_, dialect)) = dialect {
+    if let Some(dialect) = dialect(text) {
         return Detected {
             host: site
                 .and_then(|site| guess(site, &name, text))
@@ -62,6 +57,17 @@ fn one(sources: &Sources, id: SourceId, site: Option<&Site>) -> Detected {
         format,
         host: None,
     }
+}
+
+/// The dialect that claims a text.
+pub(super) fn dialect(text: &str) -> Option<&'static Dialect> {
+    let scored = DIALECTS
+        .iter()
+        .map(|dialect| ((dialect.detect)(text), dialect));
+    let claims = scored.filter(|(score, _)| *score >= CLAIMS);
+    claims
+        .max_by_key(|(score, _)| *score)
+        .map(|(_, dialect)| dialect)
 }
 
 /// The host that an export probably guards: the one whose name is in the file's name, else the

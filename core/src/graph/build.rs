@@ -308,9 +308,16 @@ impl Builder<'_> {
                 by_port.entry(port).or_default().push(member);
             }
         }
+        // Where ports differ, every part says its own.
+        let usual = self
+            .settings
+            .site
+            .get(SSH_PORT)
+            .and_then(Scalar::port_range);
+        let usual = usual.map(|range| range.lo).filter(|_| by_port.len() > 1);
         let groups = by_port.into_iter();
         groups
-            .map(|(port, members)| self.group(place, role, members, true, port))
+            .map(|(port, members)| self.group(place, role, members, true, port.or(usual)))
             .collect()
     }
 

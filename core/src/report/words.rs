@@ -48,7 +48,7 @@ static ENGLISH: Words = Words {
     mode: "mode",
     outside: "outside clusters",
     zone: "zone",
-    unmatched: "required, but nothing in the site has the role",
+    unmatched: "not asked for, because nothing in the site has the role",
 };
 
 static CHINESE: Words = Words {
@@ -72,7 +72,7 @@ static CHINESE: Words = Words {
     mode: "模式",
     outside: "集群之外",
     zone: "区域",
-    unmatched: "有要求，但站点中没有对应的角色",
+    unmatched: "未列出：站点中没有对应的角色",
 };
 
 pub(super) fn words(language: Language) -> &'static Words {
