@@ -1,5 +1,7 @@
 //! Missing and unknown: required packets that a firewall denies, or may deny.
 
+mod whole;
+
 use super::STEPS;
 use super::finding::Finding;
 use super::point::{Direction, Point};
@@ -11,6 +13,9 @@ use crate::graph::{Flow, RequirementGraph};
 use crate::packet::{Budget, Cube, OverBudget, Packet, PacketSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+
+/// Said of a finding whose packets are too many to be listed.
+const NOT_ALL: &str = " (not all of these packets are listed)";
 
 /// What becomes of one flow at one point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +44,8 @@ struct Answer {
     outcomes: Vec<Outcome>,
     /// Whether every packet of the phase is denied.
     wholly: bool,
+    /// Whether the sets are too complex to be listed: they hold more packets than these.
+    more: bool,
 }
 
 /// Asks a firewall for all packets of one flow in one direction: `required` are its phases.
@@ -55,7 +62,8 @@ pub fn coverage(
             continue;
         };
         let rules = point.firewall.rules(one.family);
-        let answer = match ask(point, one) {
+        // Piece by piece; by diagram where the pieces become too many.
+        let answer = match ask(point, one).or_else(|OverBudget| whole::ask(point, one)) {
             Ok(answer) => answer,
             Err(OverBudget) => {
                 fate = fate.max(Fate::Unknown);
@@ -97,6 +105,7 @@ fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
             undecided: PacketSet::empty(),
             outcomes,
             wholly: false,
+            more: false,
         });
     }
     let pick = |wanted: &dyn Fn(End) -> bool| -> PacketSet {
@@ -116,6 +125,7 @@ fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
         undecided: undecided.cover(),
         outcomes,
         wholly,
+        more: false,
     })
 }
 
@@ -145,6 +155,9 @@ fn missing(
         "is partly denied"
     };
     let mut finding = describe(graph, flow, one, &codes::MISSING, part);
+    if answer.more {
+        finding.message.push_str(NOT_ALL);
+    }
     finding.severity = severity(flow.need, Severity::Error);
     let denying = answer
         .outcomes
@@ -216,6 +229,9 @@ fn unknown(
     answer: &Answer,
 ) -> Finding {
     let mut finding = describe(graph, flow, one, &codes::UNKNOWN, "may be denied");
+    if answer.more {
+        finding.message.push_str(NOT_ALL);
+    }
     finding.severity = severity(flow.need, Severity::Warning);
     finding.packets = answer.undecided.clone();
     let rules = point.firewall.rules(one.family);
