@@ -1,5 +1,7 @@
 //! Missing and unknown: required packets that a firewall denies, or may deny.
 
+mod whole;
+
 use super::STEPS;
 use super::finding::Finding;
 use super::point::{Direction, Point};
@@ -12,6 +14,9 @@ use crate::net::Protocol;
 use crate::packet::{Budget, Cube, OverBudget, Packet, PacketSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+
+/// Said of a finding whose packets are too many to be listed.
+const NOT_ALL: &str = " (not all of these packets are listed)";
 
 /// What becomes of one flow at one point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +45,8 @@ struct Answer {
     outcomes: Vec<Outcome>,
     /// Whether every packet of the phase is denied.
     wholly: bool,
+    /// Whether the sets are too complex to be listed: they hold more packets than these.
+    more: bool,
 }
 
 /// Asks a firewall for all packets of one flow in one direction: `required` are its phases.
@@ -56,7 +63,8 @@ pub fn coverage(
             continue;
         };
         let rules = point.firewall.rules(one.family);
-        let answer = match ask(point, one) {
+        // Piece by piece; by diagram where the pieces become too many.
+        let answer = match ask(point, one).or_else(|OverBudget| whole::ask(point, one)) {
             Ok(answer) => answer,
             Err(OverBudget) => {
                 fate = fate.max(Fate::Unknown);
@@ -98,6 +106,7 @@ fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
             undecided: PacketSet::empty(),
             outcomes,
             wholly: false,
+            more: false,
         });
     }
     let pick = |wanted: &dyn Fn(End) -> bool| -> PacketSet {
@@ -117,6 +126,7 @@ fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
         undecided: undecided.cover(),
         outcomes,
         wholly,
+        more: false,
     })
 }
 
@@ -146,6 +156,9 @@ fn missing(
         "is partly denied"
     };
     let mut finding = describe(graph, flow, one, &codes::MISSING, part);
+    if answer.more {
+        finding.message.push_str(NOT_ALL);
+    }
     finding.severity = severity(flow.need, Severity::Error);
     let denying = answer
         .outcomes
@@ -217,6 +230,9 @@ fn unknown(
     answer: &Answer,
 ) -> Finding {
     let mut finding = describe(graph, flow, one, &codes::UNKNOWN, "may be denied");
+    if answer.more {
+        finding.message.push_str(NOT_ALL);
+    }
     finding.severity = severity(flow.need, Severity::Warning);
     finding.packets = readable(&answer.undecided, one);
     let rules = point.firewall.rules(one.family);

@@ -2,7 +2,8 @@
 //!
 //! For each rule that permits (and each policy that does), the first packets that it matches,
 //! less those that flows require and those that somebody accepted, are pushed through the chains;
-//! what arrives at the rule and is permitted there is excess.
+//! what arrives at the rule and is permitted there is excess. Piece by piece; where the pieces
+//! become too many, as one decision diagram.
 
 use super::STEPS;
 use super::finding::Finding;
@@ -10,10 +11,14 @@ use super::mistake::is_mistaken;
 use super::point::Point;
 use super::region::{Phase, Required, first_packets};
 use crate::diagnostic::{Severity, coverage as codes};
-use crate::firewall::{Action, ChainId, Decider, Dependency, End, Hook, Outcome, Policy, RuleId};
+use crate::firewall::{
+    Action, Ask, ChainId, Decider, Dependency, End, Hook, MOST_NODES, Outcome, Policy, RuleId,
+};
 use crate::graph::RequirementGraph;
 use crate::net::{Family, Protocol, Service};
+use crate::packet::diagram::{Diagrams, Node};
 use crate::packet::{Budget, ByteSet, Cube, FieldSet, Index, OverBudget, PacketSet, Ranges};
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -138,7 +143,13 @@ impl<'q, 'a> Question<'q, 'a> {
         let mut budget = Budget::new(STEPS);
         let mut found = Vec::new();
         let mut more = false;
-        let result = self.collect(by, matches, &mut budget, &mut found, &mut more);
+        let mut result = self.collect(by, matches, &mut budget, &mut found, &mut more);
+        if result.is_err()
+            && let Ok(whole) = self.decide(by, matches)
+        {
+            (found, more) = whole;
+            result = Ok(());
+        }
         if found.is_empty() {
             return result.is_err().then(|| self.too_complex(by));
         }
@@ -181,6 +192,65 @@ impl<'q, 'a> Question<'q, 'a> {
         Ok(())
     }
 
+    /// The same as `collect` by diagrams: exact, and whether there is more than was read out.
+    fn decide(
+        &self,
+        by: Decider,
+        matches: &[Cube],
+    ) -> Result<(Vec<Outcome>, bool), OverBudget> {
+        let program = self.point.program(self.family);
+        let mut found = Vec::new();
+        let mut more = false;
+        for (cube, whole) in matches
+            .iter()
+            .flat_map(|m| self.whole.iter().map(move |w| (m, w)))
+        {
+            let Some(candidate) = cube.intersect(whole) else {
+                continue;
+            };
+            let mut diagrams = Diagrams::new(self.family, MOST_NODES)?;
+            let unwanted = self.unwanted_set(&candidate, &mut diagrams)?;
+            let region = (&candidate, unwanted);
+            let next = |so_far, decider| self.permits_so_far(by, so_far, decider);
+            let decision =
+                program.decide(&mut diagrams, self.hook, region, Ask::Fates, next)?;
+            let ours = |part: &&crate::firewall::Decided<Option<bool>>| {
+                part.end == End::Accept && part.class == Some(true)
+            };
+            for part in decision.parts.iter().filter(ours) {
+                let room = MOST_PARTS.saturating_sub(found.len());
+                more |= room == 0;
+                let read = diagrams.cubes(part.packets, room.max(1));
+                more |= !read.complete;
+                found.extend(read.cubes.into_iter().take(room).map(|cube| Outcome {
+                    cube,
+                    end: End::Accept,
+                    via: SmallVec::from_iter([by]),
+                }));
+            }
+        }
+        Ok((found, more))
+    }
+
+    fn unwanted_set(&self, cube: &Cube, diagrams: &mut Diagrams) -> Result<Node, OverBudget> {
+        let mut near = Vec::new();
+        self.index.overlapping(cube, &mut near);
+        let near = near.iter().filter_map(|&at| self.wanted.get(at as usize));
+        let wanted = diagrams.from_cubes(near)?;
+        let all = diagrams.from_cube(cube)?;
+        diagrams.minus(all, wanted)
+    }
+
+    /// Whether this decider is the one that permits, as [`Question::permits`] finds it, after one
+    /// more base chain. None: nobody so far.
+    fn permits_so_far(&self, by: Decider, so_far: Option<bool>, decider: Decider) -> Option<bool> {
+        match decider {
+            Decider::Rule(_) => Some(decider == by),
+            Decider::Policy(_) if self.is_here(decider) => so_far.or(Some(decider == by)),
+            Decider::Policy(_) => so_far,
+        }
+    }
+
     /// The packets of a cube that nobody wants.
     fn unwanted(&self, cube: Cube, budget: &mut Budget) -> Result<Vec<Cube>, OverBudget> {
         let mut near = Vec::new();
@@ -202,20 +272,22 @@ impl<'q, 'a> Question<'q, 'a> {
 
     /// Who permits a packet: the decider at this hook's filter; a rule rather than a policy.
     fn permits(&self, outcome: &Outcome) -> Option<Decider> {
-        let rules = self.point.firewall.rules(self.family);
-        let here = |by: &&Decider| {
-            let base = match by {
-                Decider::Policy(id) => rules.chain(*id).and_then(|chain| chain.base),
-                // A rule's own chain may be a user chain: any base may have called it.
-                Decider::Rule(_) => return true,
-            };
-            base.is_some_and(|base| {
-                base.hook == self.hook && !base.first_packets_only && base.priority >= 0
-            })
-        };
-        let mut deciders = outcome.via.iter().filter(here);
+        let mut deciders = outcome.via.iter().filter(|by| self.is_here(**by));
         let rule = deciders.clone().rfind(|by| matches!(by, Decider::Rule(_)));
         rule.or_else(|| deciders.next()).copied()
+    }
+
+    /// Whether a decider permits at this hook's filter.
+    fn is_here(&self, by: Decider) -> bool {
+        let rules = self.point.firewall.rules(self.family);
+        let base = match by {
+            Decider::Policy(id) => rules.chain(id).and_then(|chain| chain.base),
+            // A rule's own chain may be a user chain: any base may have called it.
+            Decider::Rule(_) => return true,
+        };
+        base.is_some_and(|base| {
+            base.hook == self.hook && !base.first_packets_only && base.priority >= 0
+        })
     }
 
     fn finding(&self, by: Decider, found: &[Outcome], more: bool) -> Finding {

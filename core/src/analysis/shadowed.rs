@@ -1,18 +1,29 @@
 //! Shadowed: a rule that can never match, because earlier rules decide all its packets.
+//!
+//! Each rule's packets are walked to it piece by piece. Where that costs too much, one sweep of
+//! the hook with decision diagrams tells of all its rules which are matched; and if that costs too
+//! much, a diagram of the one rule's packets. Only then nothing is claimed.
 
 use super::STEPS;
 use super::finding::Finding;
 use super::point::Point;
 use crate::diagnostic::hygiene;
-use crate::firewall::{Action, ChainId, Decider, End, Hook, Program, Rule, RuleId};
+use crate::firewall::{
+    Action, Ask, ChainId, Decider, End, Hook, MOST_NODES, Program, Rule, RuleId,
+};
 use crate::net::Family;
-use crate::packet::{Budget, CtState, Cube, IfName, OverBudget, Ranges};
+use crate::packet::diagram::Diagrams;
+use crate::packet::{Budget, CtState, Cube, IfName, MarkBits, OverBudget, Ranges};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// Who decides the packets of a rule that never matches: whether first packets (conntrack NEW)
 /// are among them, and how.
 type Covering = BTreeMap<Decider, (bool, End)>;
+
+/// Which rules are matched at hooks whose rules are too complex to walk to; none when the sweep
+/// was too complex, too.
+type Sweeps = BTreeMap<Hook, Option<BTreeSet<RuleId>>>;
 
 /// Covering rules named in a finding.
 const MOST_NAMED: usize = 8;
@@ -24,6 +35,7 @@ pub fn shadowed(point: &Point<'_>) -> Vec<Finding> {
     for family in Family::ALL {
         let program = point.program(family);
         let callers = hooks_by_chain(program);
+        let mut sweeps = Sweeps::new();
         for (id, chain) in program.rules.iter() {
             let Some(hooks) = callers.get(&id) else {
                 continue;
@@ -33,7 +45,7 @@ pub fn shadowed(point: &Point<'_>) -> Vec<Finding> {
                 if program.rules.is_generated(at) {
                     continue;
                 }
-                findings.extend(question(program, hooks, at, rule));
+                findings.extend(question(program, hooks, at, rule, &mut sweeps));
             }
         }
     }
@@ -69,6 +81,7 @@ fn question(
     hooks: &BTreeSet<Hook>,
     at: RuleId,
     rule: &Rule,
+    sweeps: &mut Sweeps,
 ) -> Option<Finding> {
     // A rule whose own match is contradictory in itself has nothing above it to blame.
     if rule.matches.is_empty() {
@@ -76,8 +89,15 @@ fn question(
     }
     let mut covering = Covering::new();
     for &hook in hooks {
-        let mut budget = Budget::new(STEPS);
-        match reaches(program, hook, at, rule, &mut budget, &mut covering) {
+        let whole = possible(hook, program.family);
+        // Rules on the way may set the mark that this one matches.
+        let unmarked = |cube: &Cube| Cube {
+            mark: MarkBits::ANY,
+            ..cube.clone()
+        };
+        let cubes = rule.matches.iter().map(unmarked);
+        let cubes: Vec<Cube> = cubes.filter_map(|cube| cube.intersect(&whole)).collect();
+        match arrives(program, hook, at, &cubes, &mut covering, sweeps) {
             Ok(false) => {}
             // Too complex to prove that it never matches: then nothing is claimed.
             Ok(true) | Err(OverBudget) => return None,
@@ -86,31 +106,50 @@ fn question(
     Some(describe(program, at, rule, &covering))
 }
 
-/// Whether any packet arrives at the rule and matches it; else, who decided them all.
-fn reaches(
+/// Whether any packet of these cubes arrives at the rule and matches it; else, who decided them
+/// all.
+fn arrives(
     program: &Program<'_>,
     hook: Hook,
     at: RuleId,
-    rule: &Rule,
+    cubes: &[Cube],
+    covering: &mut Covering,
+    sweeps: &mut Sweeps,
+) -> Result<bool, OverBudget> {
+    if !matches!(sweeps.get(&hook), Some(Some(_))) {
+        let mut budget = Budget::new(STEPS);
+        if let Ok(arrives) = walked(program, hook, at, cubes, &mut budget, covering) {
+            return Ok(arrives);
+        }
+    }
+    let swept = sweeps
+        .entry(hook)
+        .or_insert_with(|| sweep(program, hook).ok());
+    match swept {
+        Some(matched) if matched.contains(&at) => Ok(true),
+        _ => decided(program, hook, at, cubes, covering),
+    }
+}
+
+/// Asks piece by piece.
+fn walked(
+    program: &Program<'_>,
+    hook: Hook,
+    at: RuleId,
+    cubes: &[Cube],
     budget: &mut Budget,
     covering: &mut Covering,
 ) -> Result<bool, OverBudget> {
     let mut reached = false;
-    let whole = possible(hook, program.family);
-    for cube in rule
-        .matches
-        .iter()
-        .filter_map(|cube| cube.intersect(&whole))
-    {
-        program.walk_to(hook, at, cube, budget, |outcome| {
+    for cube in cubes {
+        program.walk_to(hook, at, cube.clone(), budget, |outcome| {
             if outcome.end == End::Reached {
                 reached = true;
                 return ControlFlow::Break(());
             }
             if let Some(&by) = outcome.via.last() {
                 let first = outcome.cube.state.contains(CtState::New as u8);
-                let known = covering.entry(by).or_insert((first, outcome.end));
-                known.0 |= first;
+                cover(covering, by, first, outcome.end);
             }
             ControlFlow::Continue(())
         })?;
@@ -119,6 +158,50 @@ fn reaches(
         }
     }
     Ok(reached)
+}
+
+/// Asks by diagram.
+fn decided(
+    program: &Program<'_>,
+    hook: Hook,
+    at: RuleId,
+    cubes: &[Cube],
+    covering: &mut Covering,
+) -> Result<bool, OverBudget> {
+    for cube in cubes {
+        let mut diagrams = Diagrams::new(program.family, MOST_NODES)?;
+        let packets = diagrams.from_cube(cube)?;
+        let region = (cube, packets);
+        let ask = Ask::Reaching(at);
+        let decision = program.decide(&mut diagrams, hook, region, ask, |(), _| ())?;
+        if decision.parts.iter().any(|part| part.end == End::Reached) {
+            return Ok(true);
+        }
+        let first = Cube::any(program.family).with_states(&[CtState::New]);
+        let first = diagrams.from_cube(&first)?;
+        for part in decision.parts {
+            if let Some(by) = part.by {
+                let first = diagrams.and(part.packets, first)?;
+                cover(covering, by, !first.is_empty(), part.end);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn cover(covering: &mut Covering, by: Decider, first: bool, end: End) {
+    let known = covering.entry(by).or_insert((first, end));
+    known.0 |= first;
+}
+
+/// Which rules any packet at a hook matches.
+fn sweep(program: &Program<'_>, hook: Hook) -> Result<BTreeSet<RuleId>, OverBudget> {
+    let whole = possible(hook, program.family);
+    let mut diagrams = Diagrams::new(program.family, MOST_NODES)?;
+    let packets = diagrams.from_cube(&whole)?;
+    let region = (&whole, packets);
+    let decision = program.decide(&mut diagrams, hook, region, Ask::Matched, |(), _| ())?;
+    Ok(decision.matched)
 }
 
 /// Every packet that can be at a hook: there is no outgoing interface at INPUT, no incoming one

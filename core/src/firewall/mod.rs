@@ -1,19 +1,24 @@
 //! The vendor-independent model of what a firewall does, and its evaluation: symbolic over sets
-//! of packets ([`Program::walk`]), concrete for one packet ([`trace`]).
+//! of packets (piece by piece: [`Program::walk`]; as a whole, where the pieces become too many:
+//! [`Program::decide`]), concrete for one packet ([`trace`]).
 //!
 //! A dialect lowers one or more exports of one system into a [`Firewall`]. Every analysis sees
 //! only this model.
 
 mod circular;
+mod decide;
 mod model;
 mod program;
 mod trace;
 mod walk;
 
 #[cfg(test)]
-mod tests;
+mod decide_tests;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use circular::circular_jumps;
+pub use decide::{Ask, Decided, Decision, MOST_NODES};
 pub use model::{
     Action, Base, Chain, ChainId, Firewall, Hook, Policy, RejectWith, Rule, RuleId, Rules, Unknown,
 };

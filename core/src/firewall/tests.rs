@@ -14,7 +14,7 @@ fn span() -> Span {
     Span::new(Sources::default().add("t", ""), 0, 0)
 }
 
-fn rule(matches: Vec<Cube>, action: Action) -> Rule {
+pub(crate) fn rule(matches: Vec<Cube>, action: Action) -> Rule {
     Rule {
         matches,
         action,
@@ -24,7 +24,7 @@ fn rule(matches: Vec<Cube>, action: Action) -> Rule {
     }
 }
 
-fn chain(name: &str, policy: Option<Policy>, rules: Vec<Rule>) -> Chain {
+pub(crate) fn chain(name: &str, policy: Option<Policy>, rules: Vec<Rule>) -> Chain {
     Chain {
         table: "filter".into(),
         name: name.into(),
@@ -42,7 +42,7 @@ fn chain(name: &str, policy: Option<Policy>, rules: Vec<Rule>) -> Chain {
 }
 
 /// A tiny world, so that boundaries and overlaps happen often.
-fn small_cube() -> impl Strategy<Value = Cube> {
+pub(crate) fn small_cube() -> impl Strategy<Value = Cube> {
     let range = || (0u16..6, 0u16..6).prop_map(|(a, b)| (a.min(b), a.max(b)));
     let wide = || prop_oneof![2 => Just(None), 3 => range().prop_map(Some)];
     let literal = prop_oneof![6 => Just(None), 1 => (0u32..3).prop_map(Some)];
@@ -92,7 +92,7 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-fn firewall() -> impl Strategy<Value = Firewall> {
+pub(crate) fn firewall() -> impl Strategy<Value = Firewall> {
     let rules = || {
         let one = (prop::collection::vec(small_cube(), 1..3), action());
         prop::collection::vec(one.prop_map(|(m, a)| rule(m, a)), 0..6)
@@ -133,7 +133,7 @@ fn firewall() -> impl Strategy<Value = Firewall> {
     )
 }
 
-fn packet() -> impl Strategy<Value = Packet> {
+pub(crate) fn packet() -> impl Strategy<Value = Packet> {
     (0u128..7, 0u128..7, 0u16..7, 0usize..4, 0usize..7, 0u8..2).prop_map(
         |(source, destination, port, protocol, state, fragment)| Packet {
             family: Family::V4,
@@ -152,7 +152,7 @@ fn packet() -> impl Strategy<Value = Packet> {
     )
 }
 
-fn outcomes(firewall: &Firewall, cube: Cube) -> Vec<Outcome> {
+pub(crate) fn outcomes(firewall: &Firewall, cube: Cube) -> Vec<Outcome> {
     let program = Program::new(&firewall.v4, Family::V4);
     let mut all = Vec::new();
     let mut budget = Budget::new(1_000_000);

@@ -83,7 +83,7 @@ impl Literals {
     }
 
     /// Both assumptions; none when they contradict.
-    fn and(&self, other: &Self) -> Option<Self> {
+    pub(super) fn and(&self, other: &Self) -> Option<Self> {
         let mut out = self.clone();
         for (predicate, holds) in other.iter() {
             match out.0.binary_search_by_key(&predicate, |&(p, _)| p) {

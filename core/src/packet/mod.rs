@@ -3,11 +3,13 @@
 //! A [`Cube`] is a product: for every header field a *set* of values. A rule's match is one cube
 //! (or a few: a negated mark, an ipset of address–port pairs). A set of packets is a union of
 //! cubes ([`PacketSet`]). IPv4 and IPv6 are separate spaces: a cube is only meaningful together
-//! with the [`Family`](crate::net::Family) of its addresses.
+//! with the [`Family`](crate::net::Family) of its addresses. Where cubes would fall apart into too
+//! many, a [`diagram`] takes over: the same sets, exact too, and canonical.
 
 mod budget;
 mod cover;
 mod cube;
+pub mod diagram;
 mod fields;
 mod ifname;
 mod index;
