@@ -193,11 +193,7 @@ impl<'q, 'a> Question<'q, 'a> {
     }
 
     /// The same as `collect` by diagrams: exact, and whether there is more than was read out.
-    fn decide(
-        &self,
-        by: Decider,
-        matches: &[Cube],
-    ) -> Result<(Vec<Outcome>, bool), OverBudget> {
+    fn decide(&self, by: Decider, matches: &[Cube]) -> Result<(Vec<Outcome>, bool), OverBudget> {
         let program = self.point.program(self.family);
         let mut found = Vec::new();
         let mut more = false;
@@ -212,8 +208,7 @@ impl<'q, 'a> Question<'q, 'a> {
             let unwanted = self.unwanted_set(&candidate, &mut diagrams)?;
             let region = (&candidate, unwanted);
             let next = |so_far, decider| self.permits_so_far(by, so_far, decider);
-            let decision =
-                program.decide(&mut diagrams, self.hook, region, Ask::Fates, next)?;
+            let decision = program.decide(&mut diagrams, self.hook, region, Ask::Fates, next)?;
             let ours = |part: &&crate::firewall::Decided<Option<bool>>| {
                 part.end == End::Accept && part.class == Some(true)
             };

@@ -1,11 +1,11 @@
 //! Catalogues and codes, as data.
 
 use super::context::in_language;
-use super::data::{
+use super::session::Session;
+use super::{
     CatalogRequest, CatalogResult, CatalogSummary, CodeData, ExplainRequest, ExplainResult,
     ParameterData, RoleData,
 };
-use super::session::Session;
 use crate::catalog::{Catalog, RoleKind, builtin};
 use crate::diagnostic::{CODES, Code, Diagnostic, code_by_id, input};
 

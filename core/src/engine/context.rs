@@ -1,7 +1,7 @@
 //! A site, its catalogue and the parameter values that hold: what every analysis starts from.
 
-use super::data::{Language, SiteInput};
 use super::session::Session;
+use super::{Language, SiteInput};
 use crate::catalog::{Catalog, Mode, Requirement, Scalar, Text};
 use crate::diagnostic::{Diagnostic, Severity, requirement};
 use crate::graph::Settings;

@@ -1,7 +1,7 @@
 //! What texts are, and what an export probably guards.
 
-use super::data::{DetectRequest, DetectResult, Detected, GuardData, InventoryData};
 use super::session::Session;
+use super::{DetectRequest, DetectResult, Detected, GuardData, InventoryData};
 use crate::dialect::{DIALECTS, Dialect};
 use crate::site::{Host, Site, Stand};
 use crate::source::{SourceId, Sources};

@@ -1,13 +1,13 @@
 //! Required against permitted, as data.
 
 use super::context::Context;
-use super::data::{
-    ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary, Place,
-    WitnessData,
-};
 use super::fingerprint::fingerprint;
 use super::resolve::{flow_id, requirements_data};
 use super::session::Session;
+use super::{
+    ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary, Place,
+    WitnessData,
+};
 use super::{detect, trace};
 use crate::analysis::{self, AcceptedList, Fate, Finding, Point, Required, Stands};
 use crate::diagnostic::{

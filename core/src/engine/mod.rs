@@ -14,19 +14,21 @@
 //! assert!(resolved.flows.iter().any(|flow| flow.ports == "6443"));
 //! ```
 
+mod answer;
 mod browse;
 mod context;
-mod data;
 mod detect;
 mod fingerprint;
 mod lint;
 mod packet;
+mod request;
 mod resolve;
 mod session;
 mod trace;
 
-pub use data::*;
+pub use answer::*;
 pub use packet::{PacketInput, parse_packet};
+pub use request::*;
 
 use session::Session;
 

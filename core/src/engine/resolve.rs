@@ -1,11 +1,11 @@
 //! From a site to its flows, as data.
 
 use super::context::Context;
-use super::data::{
+use super::session::Session;
+use super::{
     ClusterData, ErratumData, FlowData, GroupData, HostData, PairData, ParameterValue, ReasonData,
     RequirementData, ResolveRequest, ResolveResult, UnmatchedData,
 };
-use super::session::Session;
 use crate::catalog::{Mode, RoleKind};
 use crate::diagnostic::{Diagnostic, requirement};
 use crate::graph::{Flow, Group, GroupId, Member, RequirementGraph};

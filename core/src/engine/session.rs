@@ -1,6 +1,6 @@
 //! One request's texts and what is said about them.
 
-use super::data::{Answer, DiagnosticData, Document, Outcome, Place, SCHEMA_VERSION, Status};
+use super::{Answer, DiagnosticData, Document, Outcome, Place, SCHEMA_VERSION, Status};
 use crate::diagnostic::{Diagnostic, Severity, input};
 use crate::source::{SourceId, Sources, Span};
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! Packets through exports, as data.
 
-use super::data::{DependsOn, StepData, TraceRequest, TraceResult, TracedPacket};
 use super::packet::{PacketInput, parse_packet};
 use super::session::Session;
+use super::{DependsOn, StepData, TraceRequest, TraceResult, TracedPacket};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::{self, HostFacts};
 use crate::firewall::{Decider, Firewall, Hook, Program, Rules, Step, Traced, Unknown, Verdict};

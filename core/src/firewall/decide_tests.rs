@@ -173,7 +173,11 @@ fn covered(cube: &Cube, earlier: &[&Cube]) -> bool {
     let mut open = vec![(cube.clone(), 0)];
     let mut parts = Vec::new();
     while let Some((piece, from)) = open.pop() {
-        let cutter = earlier.iter().enumerate().skip(from).find(|(_, cut)| piece.overlaps(cut));
+        let cutter = earlier
+            .iter()
+            .enumerate()
+            .skip(from)
+            .find(|(_, cut)| piece.overlaps(cut));
         let Some((at, cut)) = cutter else {
             return false;
         };
@@ -192,21 +196,39 @@ fn a_list_of_wildcards_is_decided_exactly() {
     let whole = Cube::any(Family::V4);
     let t = std::time::Instant::now();
     let sweep = program
-        .decide(&mut d, Hook::Input, (&whole, region), Ask::Matched, |(), _| ())
+        .decide(
+            &mut d,
+            Hook::Input,
+            (&whole, region),
+            Ask::Matched,
+            |(), _| (),
+        )
         .expect("within the limit");
     eprintln!("sweep {:?} {}", t.elapsed(), sweep.matched.len());
-    let all: Vec<&Cube> = firewall.v4.chains[0].rules.iter().flat_map(|r| &r.matches).collect();
+    let all: Vec<&Cube> = firewall.v4.chains[0]
+        .rules
+        .iter()
+        .flat_map(|r| &r.matches)
+        .collect();
     let mut over = 0;
     for index in (0..2_000).step_by(41) {
-        let at = RuleId { chain: ChainId(0), index };
+        let at = RuleId {
+            chain: ChainId(0),
+            index,
+        };
         let cube = all[index as usize];
-    let t = std::time::Instant::now();
-        let w = walk_reaches(&program, at, std::slice::from_ref(cube), &mut Budget::new(200_000));
+        let t = std::time::Instant::now();
+        let w = walk_reaches(
+            &program,
+            at,
+            std::slice::from_ref(cube),
+            &mut Budget::new(200_000),
+        );
         over += u32::from(w == Err(OverBudget));
-    eprintln!("walk {:?} {w:?} ", t.elapsed());
-    let t = std::time::Instant::now();
+        eprintln!("walk {:?} {w:?} ", t.elapsed());
+        let t = std::time::Instant::now();
         let c = covered(cube, &all[..index as usize]);
-    eprintln!("cover {:?} {c}", t.elapsed());
+        eprintln!("cover {:?} {c}", t.elapsed());
         assert_eq!(sweep.matched.contains(&at), !c);
     }
     eprintln!("over {over}");

@@ -62,12 +62,7 @@ pub(super) fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudge
 }
 
 /// The packets of a set whatever is not known about them, as [`regardless`] does it with a cube.
-fn widened(
-    d: &mut Diagrams,
-    set: Node,
-    whole: Node,
-    one: &Required,
-) -> Result<Node, OverBudget> {
+fn widened(d: &mut Diagrams, set: Node, whole: Node, one: &Required) -> Result<Node, OverBudget> {
     let mut fields = vec![Field::InInterface, Field::OutInterface];
     if one.unresolved {
         fields.extend([Field::Source, Field::Destination]);
