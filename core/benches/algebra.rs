@@ -29,7 +29,11 @@ fn cubes(count: usize) -> Vec<Cube> {
         cube.destination = address();
         let mut port = || {
             let low = 100 * random.below(40) as u16;
-            choose(random.below(10), Ranges::span(low, low + 50), Ranges::full())
+            choose(
+                random.below(10),
+                Ranges::span(low, low + 50),
+                Ranges::full(),
+            )
         };
         cube.source_port = port();
         cube.destination_port = port();

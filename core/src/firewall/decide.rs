@@ -291,13 +291,7 @@ impl<K: Copy + Ord + Default, F: Fn(K, Decider) -> K> Run<'_, '_, '_, K, F> {
     }
 
     /// Ends a base chain for some packets: on to the next one, or denied.
-    fn decided(
-        &mut self,
-        set: Node,
-        end: End,
-        by: Decider,
-        class: K,
-    ) -> Result<(), OverBudget> {
+    fn decided(&mut self, set: Node, end: End, by: Decider, class: K) -> Result<(), OverBudget> {
         let class = (self.next)(class, by);
         match end {
             End::Accept => add(self.diagrams, &mut self.passed, (Some(by), class), set),
@@ -309,7 +303,12 @@ impl<K: Copy + Ord + Default, F: Fn(K, Decider) -> K> Run<'_, '_, '_, K, F> {
     fn finish(mut self, mark: MarkBits) -> Result<Decision<K>, OverBudget> {
         let arrived = std::mem::take(&mut self.arriving);
         for ((by, class), set) in arrived.into_iter().filter(|_| self.ask != Ask::Matched) {
-            add(self.diagrams, &mut self.ended, (End::Accept, by, class), set)?;
+            add(
+                self.diagrams,
+                &mut self.ended,
+                (End::Accept, by, class),
+                set,
+            )?;
         }
         let entering = Cube {
             mark,

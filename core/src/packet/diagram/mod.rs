@@ -182,7 +182,13 @@ impl Diagrams {
             Some((field, _)) => fields.contains(&field),
             None => unknowns,
         };
-        let change = |variable| if gone(variable) { Change::Forget } else { Change::Keep };
+        let change = |variable| {
+            if gone(variable) {
+                Change::Forget
+            } else {
+                Change::Keep
+            }
+        };
         self.rewrite(set, &change, &mut FxHashMap::default())
     }
 

@@ -137,6 +137,8 @@ fn limits_are_errors_and_readouts_say_so() {
     let part = d.from_cubes(&read.cubes).expect("room");
     assert!(!part.is_empty() && d.minus(part, set).expect("room").is_empty());
 
-    let many: Vec<Cube> = (0..1000).map(|p| Cube::any(Family::V4).assuming(p)).collect();
+    let many: Vec<Cube> = (0..1000)
+        .map(|p| Cube::any(Family::V4).assuming(p))
+        .collect();
     assert_eq!(manager().from_cubes(&many), Err(OverBudget));
 }
