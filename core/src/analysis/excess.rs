@@ -427,3 +427,50 @@ impl<'q, 'a> Question<'q, 'a> {
         finding
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::firewall::tests;
+    use crate::packet::MarkBits;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        /// Both ways find the same excess, by every rule and policy.
+        #[test]
+        fn diagrams_agree_with_the_walk(firewall in tests::firewall(), wanted in prop::collection::vec(tests::small_cube(), 0..3)) {
+            let site = tests::site();
+            let point = Point::new(&site, &tests::stand(), &firewall).unwrap();
+            let mark = MarkBits { care: u32::MAX, value: 0 };
+            let question = Question {
+                point: &point,
+                hook: Hook::Input,
+                family: Family::V4,
+                index: Index::new(&wanted),
+                wanted,
+                whole: vec![Cube { mark, ..Cube::any(Family::V4) }],
+                services: ByProtocol::new(),
+            };
+            let any = [Cube::any(Family::V4)];
+            for (id, chain) in firewall.v4.iter() {
+                let rules = (0..).zip(&chain.rules).map(|(index, rule)| {
+                    (Decider::Rule(RuleId { chain: id, index }), rule.matches.as_slice())
+                });
+                for (by, matches) in rules.chain([(Decider::Policy(id), any.as_slice())]) {
+                    let (mut found, mut more) = (Vec::new(), false);
+                    let mut budget = Budget::new(STEPS);
+                    prop_assert!(question.collect(by, matches, &mut budget, &mut found, &mut more).is_ok());
+                    let whole = question.decide(by, matches).unwrap();
+                    if more || whole.1 {
+                        continue;
+                    }
+                    let mut d = Diagrams::new(Family::V4, MOST_NODES).unwrap();
+                    let pieces = d.from_cubes(found.iter().map(|o| &o.cube)).unwrap();
+                    prop_assert_eq!(d.from_cubes(whole.0.iter().map(|o| &o.cube)).unwrap(), pieces);
+                }
+            }
+        }
+    }
+}

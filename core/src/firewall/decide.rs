@@ -14,8 +14,8 @@ use crate::packet::{Cube, MarkBits, OverBudget};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// Nodes that may be alive at a time for one question, with what surrounds them about 100 MB.
-pub const MOST_NODES: u32 = 3_000_000;
+/// Nodes that may be alive at a time for one question: about 40 MB, and a second or two of work.
+pub const MOST_NODES: u32 = 1_000_000;
 
 /// What to find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use crate::packet::{
     Bits, Budget, ByteSet, CtState, Cube, FieldSet, Fragment, IfName, MarkBits, Packet, PacketSet,
     Ranges,
 };
+use crate::site::{Host, Site, Stand};
 use crate::source::{Sources, Span};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
@@ -39,6 +40,26 @@ pub(crate) fn chain(name: &str, policy: Option<Policy>, rules: Vec<Rule>) -> Cha
         rules,
         span: span(),
     }
+}
+
+/// A site of one host, where these firewalls stand.
+pub(crate) fn site() -> Site {
+    let mut site = Site::default();
+    site.hosts.push(Host {
+        name: "h".into(),
+        addresses: Vec::new(),
+        ssh_address: None,
+        ssh_port: None,
+        cluster: None,
+        roles: Default::default(),
+        zone: None,
+        span: span(),
+    });
+    site
+}
+
+pub(crate) fn stand() -> Stand {
+    Stand::Host("h".into())
 }
 
 /// A tiny world, so that boundaries and overlaps happen often.

@@ -97,3 +97,57 @@ fn read_part(
     }));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{Direction, Phase, coverage::ask as by_pieces};
+    use crate::firewall::{Hook, tests};
+    use crate::net::Family;
+    use crate::packet::{MarkBits, Ranges};
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        /// Both ways give the same answer, and outcomes that show who is to blame.
+        #[test]
+        fn agrees_with_the_walk(mut firewall in tests::firewall(), cube in tests::small_cube(), unresolved: bool) {
+            for chain in &mut firewall.v4.chains {
+                for cube in chain.rules.iter_mut().step_by(3).flat_map(|rule| &mut rule.matches) {
+                    cube.in_interface = Ranges::span(5, 10);
+                }
+            }
+            let site = tests::site();
+            let point = Point::new(&site, &tests::stand(), &firewall).unwrap();
+            let cube = Cube { mark: MarkBits { care: u32::MAX, value: 0 }, ..cube.without_assumptions() };
+            let one = Required {
+                flow: 0,
+                family: Family::V4,
+                direction: Direction::In,
+                hook: Hook::Input,
+                phase: Phase::First,
+                cube,
+                unresolved,
+            };
+            let whole = ask(&point, &one).unwrap();
+            // Some are too complex already.
+            let Ok(pieces) = by_pieces(&point, &one) else {
+                return Ok(());
+            };
+            let mut d = Diagrams::new(Family::V4, MOST_NODES).unwrap();
+            let mut same = |a: &PacketSet, b: &PacketSet| {
+                d.from_cubes(a.cubes()).unwrap() == d.from_cubes(b.cubes()).unwrap()
+            };
+            prop_assert!(!whole.more);
+            prop_assert!(same(&pieces.denied, &whole.denied));
+            prop_assert!(same(&pieces.undecided, &whole.undecided));
+            prop_assert_eq!(pieces.wholly, whole.wholly);
+            let asked = if whole.denied.is_empty() { &whole.undecided } else { &whole.denied };
+            for part in asked.cubes() {
+                let blamed = |o: &Outcome| regardless(&o.cube, &one).overlaps(part) && o.end != End::Accept;
+                prop_assert!(whole.outcomes.iter().any(blamed));
+            }
+        }
+    }
+}
