@@ -2,7 +2,6 @@
 
 mod whole;
 
-use super::STEPS;
 use super::finding::Finding;
 use super::point::{Direction, Point};
 use super::region::{Phase, Required};
@@ -11,7 +10,7 @@ use crate::diagnostic::{Severity, coverage as codes};
 use crate::firewall::{Action, Decider, Dependency, End, Outcome, Rules};
 use crate::graph::{Flow, RequirementGraph};
 use crate::net::Protocol;
-use crate::packet::{Budget, Cube, OverBudget, Packet, PacketSet};
+use crate::packet::{Cube, OverBudget, Packet, PacketSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -64,7 +63,10 @@ pub fn coverage(
         };
         let rules = point.firewall.rules(one.family);
         // Piece by piece; by diagram where the pieces become too many.
-        let answer = match ask(point, one).or_else(|OverBudget| whole::ask(point, one)) {
+        let answer = match ask(point, one).or_else(|OverBudget| {
+            point.hand_over()?;
+            whole::ask(point, one)
+        }) {
             Ok(answer) => answer,
             Err(OverBudget) => {
                 fate = fate.max(Fate::Unknown);
@@ -91,7 +93,7 @@ pub fn coverage(
 }
 
 fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
-    let mut budget = Budget::new(STEPS);
+    let mut budget = point.budget();
     let mut outcomes = Vec::new();
     let mut clean = true;
     let program = point.program(one.family);

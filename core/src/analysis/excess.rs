@@ -5,7 +5,6 @@
 //! what arrives at the rule and is permitted there is excess. Piece by piece; where the pieces
 //! become too many, as one decision diagram.
 
-use super::STEPS;
 use super::finding::Finding;
 use super::mistake::is_mistaken;
 use super::point::Point;
@@ -140,12 +139,15 @@ impl<'q, 'a> Question<'q, 'a> {
 
     /// What this rule or policy permits and nobody wants.
     fn by(&self, by: Decider, matches: &[Cube]) -> Option<Finding> {
-        let mut budget = Budget::new(STEPS);
+        let mut budget = self.point.budget();
         let mut found = Vec::new();
         let mut more = false;
         let mut result = self.collect(by, matches, &mut budget, &mut found, &mut more);
         if result.is_err()
-            && let Ok(whole) = self.decide(by, matches)
+            && let Ok(whole) = self
+                .point
+                .hand_over()
+                .and_then(|()| self.decide(by, matches))
         {
             (found, more) = whole;
             result = Ok(());
@@ -430,6 +432,7 @@ impl<'q, 'a> Question<'q, 'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::STEPS;
     use super::*;
     use crate::firewall::tests;
     use crate::packet::MarkBits;

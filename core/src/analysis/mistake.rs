@@ -20,6 +20,8 @@ struct Mistake {
     meant: &'static str,
     /// What is right.
     right: &'static str,
+    /// Where the mistake comes from; may be empty.
+    because: &'static str,
 }
 
 const MISTAKES: &[Mistake] = &[
@@ -27,7 +29,8 @@ const MISTAKES: &[Mistake] = &[
         protocol: Protocol::IPIP_94,
         port: None,
         meant: "IP-in-IP (Calico IPIP)",
-        right: "IP protocol 4 (`-p 4`, `ipencap`); `ipip` in /etc/protocols is 94, which nothing uses",
+        right: "IP protocol 4 (`-p 4`, `ipencap`)",
+        because: "; `ipip` in /etc/protocols is 94, which nothing uses",
     },
     tunnel(
         Protocol::TCP,
@@ -60,6 +63,7 @@ const fn tunnel(
         port: Some(port),
         meant,
         right,
+        because: "",
     }
 }
 
@@ -79,10 +83,11 @@ pub fn mistakes(point: &Point<'_>) -> Vec<Finding> {
                     continue;
                 };
                 let message = format!(
-                    "this rule permits {}, which is not {}: that is {}",
+                    "this rule permits {}, which is not {}: that is {}{}",
                     named(mistake),
                     mistake.meant,
-                    mistake.right
+                    mistake.right,
+                    mistake.because
                 );
                 let mut finding = Finding::new(&codes::WRONG_PROTOCOL, family, message);
                 finding.rule = Some(id);

@@ -1,10 +1,12 @@
 //! Enforcement points: where a firewall stands, and the questions that can be asked of it there.
 
+use super::STEPS;
 use crate::firewall::{Firewall, Hook, Program};
 use crate::graph::{Group, Member, RequirementGraph};
 use crate::net::{Family, Prefix, bounds, number};
-use crate::packet::Ranges;
+use crate::packet::{Budget, OverBudget, Ranges};
 use crate::site::{Host, Site, Stand, Zone};
+use std::cell::Cell;
 
 /// Which way a flow passes an enforcement point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +37,13 @@ pub struct Point<'a> {
     pub firewall: &'a Firewall,
     v4: Program<'a>,
     v6: Program<'a>,
+    /// Questions that cost more than their budget so far.
+    hard: Cell<u32>,
 }
+
+/// This many questions about one firewall may be hard. Then their budgets shrink, so that hostile
+/// rules cost bounded time however many they are.
+const MOST_HARD: u32 = 32;
 
 impl<'a> Point<'a> {
     /// A firewall at a place of the site; none when the site has no such host or zone.
@@ -54,7 +62,26 @@ impl<'a> Point<'a> {
             firewall,
             v4: Program::new(&firewall.v4, Family::V4),
             v6: Program::new(&firewall.v6, Family::V6),
+            hard: Cell::new(0),
         })
+    }
+
+    /// The work that one question may cost.
+    pub(super) fn budget(&self) -> Budget {
+        let tired = self.hard.get() >= MOST_HARD;
+        Budget::new(if tired { STEPS / 100 } else { STEPS })
+    }
+
+    /// Notes that a question was over its budget. Says whether it may still be asked of a
+    /// decision diagram.
+    pub(super) fn hand_over(&self) -> Result<(), OverBudget> {
+        let hard = self.hard.get();
+        self.hard.set(hard.saturating_add(1));
+        if hard < MOST_HARD {
+            Ok(())
+        } else {
+            Err(OverBudget)
+        }
     }
 
     /// The prepared rules for a family.

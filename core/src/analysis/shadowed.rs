@@ -4,16 +4,16 @@
 //! the hook with decision diagrams tells of all its rules which are matched; and if that costs too
 //! much, a diagram of the one rule's packets. Only then nothing is claimed.
 
-use super::STEPS;
 use super::finding::Finding;
 use super::point::Point;
-use crate::diagnostic::hygiene;
+use crate::diagnostic::{Severity, coverage, hygiene};
 use crate::firewall::{
     Action, Ask, ChainId, Decider, End, Hook, MOST_NODES, Program, Rule, RuleId,
 };
 use crate::net::Family;
 use crate::packet::diagram::Diagrams;
 use crate::packet::{Budget, CtState, Cube, IfName, MarkBits, OverBudget, Ranges};
+use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -26,7 +26,7 @@ type Covering = BTreeMap<Decider, (bool, End)>;
 type Sweeps = BTreeMap<Hook, Option<BTreeSet<RuleId>>>;
 
 /// Covering rules named in a finding.
-const MOST_NAMED: usize = 8;
+const MOST_NAMED: usize = 4;
 
 /// All shadowed rules of a firewall at a point.
 #[must_use]
@@ -36,6 +36,7 @@ pub fn shadowed(point: &Point<'_>) -> Vec<Finding> {
         let program = point.program(family);
         let callers = hooks_by_chain(program);
         let mut sweeps = Sweeps::new();
+        let mut undecided = None;
         for (id, chain) in program.rules.iter() {
             let Some(hooks) = callers.get(&id) else {
                 continue;
@@ -45,9 +46,13 @@ pub fn shadowed(point: &Point<'_>) -> Vec<Finding> {
                 if program.rules.is_generated(at) {
                     continue;
                 }
-                findings.extend(question(program, hooks, at, rule, &mut sweeps));
+                match question(point, program, hooks, at, rule, &mut sweeps) {
+                    Ok(finding) => findings.extend(finding),
+                    Err(OverBudget) => undecided = undecided.or(Some(rule.span)),
+                }
             }
         }
+        findings.extend(undecided.map(|first| not_proved(family, first)));
     }
     findings
 }
@@ -76,16 +81,26 @@ fn hooks_by_chain(program: &Program<'_>) -> BTreeMap<ChainId, BTreeSet<Hook>> {
     callers
 }
 
+/// Says that there are rules about which nothing is claimed.
+fn not_proved(family: Family, first: Span) -> Finding {
+    let message = "whether this rule, and perhaps others, can match is too complex to decide";
+    let mut finding = Finding::new(&coverage::UNKNOWN, family, message);
+    finding.severity = Severity::Note;
+    finding.place(first, "the first of them");
+    finding
+}
+
 fn question(
+    point: &Point<'_>,
     program: &Program<'_>,
     hooks: &BTreeSet<Hook>,
     at: RuleId,
     rule: &Rule,
     sweeps: &mut Sweeps,
-) -> Option<Finding> {
+) -> Result<Option<Finding>, OverBudget> {
     // A rule whose own match is contradictory in itself has nothing above it to blame.
     if rule.matches.is_empty() {
-        return None;
+        return Ok(None);
     }
     let mut covering = Covering::new();
     for &hook in hooks {
@@ -97,18 +112,17 @@ fn question(
         };
         let cubes = rule.matches.iter().map(unmarked);
         let cubes: Vec<Cube> = cubes.filter_map(|cube| cube.intersect(&whole)).collect();
-        match arrives(program, hook, at, &cubes, &mut covering, sweeps) {
-            Ok(false) => {}
-            // Too complex to prove that it never matches: then nothing is claimed.
-            Ok(true) | Err(OverBudget) => return None,
+        if arrives(point, program, hook, at, &cubes, &mut covering, sweeps)? {
+            return Ok(None);
         }
     }
-    Some(describe(program, at, rule, &covering))
+    Ok(Some(describe(program, at, rule, &covering)))
 }
 
 /// Whether any packet of these cubes arrives at the rule and matches it; else, who decided them
 /// all.
 fn arrives(
+    point: &Point<'_>,
     program: &Program<'_>,
     hook: Hook,
     at: RuleId,
@@ -117,11 +131,12 @@ fn arrives(
     sweeps: &mut Sweeps,
 ) -> Result<bool, OverBudget> {
     if !matches!(sweeps.get(&hook), Some(Some(_))) {
-        let mut budget = Budget::new(STEPS);
+        let mut budget = point.budget();
         if let Ok(arrives) = walked(program, hook, at, cubes, &mut budget, covering) {
             return Ok(arrives);
         }
     }
+    point.hand_over()?;
     let swept = sweeps
         .entry(hook)
         .or_insert_with(|| sweep(program, hook).ok());
@@ -228,7 +243,7 @@ fn describe(program: &Program<'_>, at: RuleId, rule: &Rule, covering: &Covering)
     // What was established before is usually permitted by one rule on top: who decides first
     // packets tells more.
     let any_first = covering.values().any(|(first, _)| *first);
-    let mut telling = covering
+    let telling = covering
         .iter()
         .filter(|(_, (first, _))| *first || !any_first);
     let contradicted = !covering.is_empty() && telling.clone().all(|(_, (_, end))| opposite(*end));
@@ -249,7 +264,16 @@ fn describe(program: &Program<'_>, at: RuleId, rule: &Rule, covering: &Covering)
     let mut finding = Finding::new(&hygiene::SHADOWED, program.family, message);
     finding.rule = Some(at);
     finding.place(rule.span, "this rule");
-    for (by, _) in telling.by_ref().take(MOST_NAMED) {
+    // Rules of the same chain tell most; policies only where no rule decides.
+    let mut named: Vec<&Decider> = telling.map(|(by, _)| by).collect();
+    named.sort_by_key(|by| match by {
+        Decider::Rule(id) => (id.chain != at.chain, **by),
+        Decider::Policy(_) => (true, **by),
+    });
+    if named.iter().any(|by| matches!(by, Decider::Rule(_))) {
+        named.retain(|by| matches!(by, Decider::Rule(_)));
+    }
+    for by in named.into_iter().take(MOST_NAMED) {
         match by {
             Decider::Rule(id) => {
                 if let (Some(rule), Some(chain)) =
