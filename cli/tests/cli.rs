@@ -4,6 +4,8 @@
     reason = "tests read fixtures and write temporary files"
 )]
 
+#[path = "cli/example.rs"]
+mod example;
 #[path = "cli/formats.rs"]
 mod formats;
 #[path = "cli/inputs.rs"]
