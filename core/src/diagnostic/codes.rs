@@ -85,8 +85,6 @@ codes! {
         UNKNOWN_PARAMETER = "PW106" "unknown-parameter" Error "no such parameter or value";
         /// A variable is misspelt: the software it is meant for ignores it.
         MISSPELT = "PW107" "misspelt" Warning "a variable is misspelt and has no effect";
-        /// Two requirements bind the same port on one host. One of the two will fail to start.
-        PORT_CONFLICT = "PW108" "port-conflict" Warning "two services bind one port on one host";
         /// A catalogue file breaks the catalogue rules: an unknown role, a duplicate id, a
         /// condition on a parameter that does not exist.
         BAD_CATALOG = "PW109" "bad-catalog" Error "a catalogue is not consistent";
