@@ -118,6 +118,8 @@ pub struct Difference {
 pub struct Decided {
     /// Their fate.
     pub end: End,
+    /// What the sender is told, where the packets are rejected.
+    pub answer: String,
     /// The line that decides; none where no chain is.
     pub by: Option<Decider>,
     /// What the interpreter says of the witness.
@@ -287,6 +289,7 @@ impl One<'_> {
             }
             Decided {
                 end: fate[side].end,
+                answer: fate[side].answer.clone(),
                 by: by[side],
                 witness: self.programs[side].trace(unknowns, self.hook, &witness),
                 depends_on,
