@@ -38,10 +38,10 @@ impl Gathered {
     /// Differences with readable packets, in order. `finish` completes each.
     pub(super) fn finish(
         self,
-        mut finish: impl FnMut(Key, Packets) -> Option<Difference>,
+        mut finish: impl FnMut(Key, &Packets) -> Option<Difference>,
     ) -> Vec<Difference> {
         let each = self.0.into_iter();
-        each.filter_map(|(key, packets)| finish(key, packets))
+        each.filter_map(|(key, packets)| finish(key, &packets))
             .collect()
     }
 }

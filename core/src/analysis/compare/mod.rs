@@ -271,7 +271,7 @@ impl One<'_> {
         gathered.finish(|key, packets| self.difference(key, packets))
     }
 
-    fn difference(&self, key: Key, packets: Packets) -> Option<Difference> {
+    fn difference(&self, key: Key, packets: &Packets) -> Option<Difference> {
         let readable = shown(&packets.cubes);
         let family = self.programs[0].family;
         let witness = readable.iter().find_map(|cube| cube.witness(family))?;
