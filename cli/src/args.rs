@@ -1,6 +1,8 @@
 //! The command line's shape, and the options that commands share.
 
-use crate::commands::{call, catalog, completions, explain, lint, man, resolve, schema, trace};
+use crate::commands::{
+    call, catalog, compare, completions, explain, lint, man, resolve, schema, trace,
+};
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portwright::catalog::{Mode, Scalar};
@@ -34,6 +36,7 @@ pub enum Command {
     Resolve(resolve::Options),
     Lint(lint::Options),
     Trace(trace::Options),
+    Compare(compare::Options),
     Catalog(catalog::Options),
     Explain(explain::Options),
     Schema(schema::Options),

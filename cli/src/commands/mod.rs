@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod catalog;
+pub mod compare;
 pub mod completions;
 pub mod explain;
 pub mod lint;
@@ -20,6 +21,7 @@ pub fn run(command: Command) -> Result<Exit, Stop> {
         Command::Resolve(options) => resolve::run(&options),
         Command::Lint(options) => lint::run(&options),
         Command::Trace(options) => trace::run(&options),
+        Command::Compare(options) => compare::run(&options),
         Command::Catalog(options) => catalog::run(&options),
         Command::Explain(options) => explain::run(options),
         Command::Schema(options) => schema::run(&options),

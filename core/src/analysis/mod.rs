@@ -4,6 +4,7 @@
 //! One file per kind of finding; each sees only the [`crate::firewall`] model and the flows.
 
 mod accepted;
+pub mod compare;
 mod coverage;
 mod excess;
 mod finding;

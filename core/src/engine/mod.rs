@@ -16,6 +16,7 @@
 
 mod answer;
 mod browse;
+mod compare;
 mod context;
 mod detect;
 mod fingerprint;
@@ -40,6 +41,7 @@ pub fn call(request: &Request) -> Answer {
         Request::Resolve(request) => resolve::resolve(&mut session, request).map(Outcome::Resolve),
         Request::Lint(request) => lint::lint(&mut session, request).map(Outcome::Lint),
         Request::Trace(request) => trace::trace(&mut session, request).map(Outcome::Trace),
+        Request::Compare(request) => compare::compare(&mut session, request).map(Outcome::Compare),
         Request::Catalog(request) => browse::catalog(&mut session, request).map(Outcome::Catalog),
         Request::Detect(request) => Some(Outcome::Detect(detect::detect(&mut session, request))),
         Request::Explain(request) => browse::explain(&mut session, request).map(Outcome::Explain),
