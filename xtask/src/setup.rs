@@ -30,8 +30,10 @@ pub enum Need {
     Browser,
     /// Packet filters of a live kernel, and the right to use them.
     Kernel,
+    /// A C++ compiler, for the fuzzer's engine.
+    Cxx,
 }
-pub use Need::{Browser as BROWSER, Kernel as KERNEL, Node as NODE, Wasm as WASM};
+pub use Need::{Browser as BROWSER, Cxx as CXX, Kernel as KERNEL, Node as NODE, Wasm as WASM};
 
 const NODE_PACKAGES: &[Package] = &[
     Package {
@@ -86,6 +88,12 @@ const KERNEL_PACKAGES: &[Package] = &[
     },
 ];
 
+const CXX_PACKAGES: &[Package] = &[Package {
+    debian: "g++",
+    shown_by: &["c++"],
+    elsewhere: "install a C++ compiler (Fedora: `dnf install gcc-c++`; macOS: `xcode-select --install`)",
+}];
+
 impl Need {
     fn packages(self, shell: &Shell) -> Vec<Package> {
         match self {
@@ -96,6 +104,7 @@ impl Need {
             }
             Self::Browser => BROWSER_PACKAGES.to_vec(),
             Self::Kernel => KERNEL_PACKAGES.to_vec(),
+            Self::Cxx => CXX_PACKAGES.to_vec(),
         }
     }
 
@@ -119,7 +128,7 @@ impl Need {
             Self::Wasm => wasm::Route::choose(shell)
                 .err()
                 .map(|error| error.to_string()),
-            Self::Browser => None,
+            Self::Browser | Self::Cxx => None,
             Self::Kernel => {
                 let may = shell
                     .query(shell.command("unshare").args(["--net", "true"]))
