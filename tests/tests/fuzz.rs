@@ -1,9 +1,5 @@
 //! Every input that the fuzzer starts from or once failed on, through its target.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests read their fixtures"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests read their fixtures")]
 
 use portwright_tests::fuzz;
 use std::collections::BTreeSet;
