@@ -3,7 +3,8 @@
 #![no_main]
 #![expect(
     clippy::disallowed_methods,
-    reason = "the fuzzer's arguments are its engine's"
+    clippy::disallowed_types,
+    reason = "the fuzzer reads its environment and writes files"
 )]
 
 use libfuzzer_sys::fuzz_target;
