@@ -1,5 +1,6 @@
 //! A packet to send.
 
+use portwright::engine::PacketInput;
 use portwright::firewall::Hook;
 use portwright::net::{Family, Protocol};
 use portwright::packet::{CtState, Fragment, tcp_flags};
@@ -120,6 +121,64 @@ impl Probe {
         }
     }
 
+    /// Reads a packet as `trace --packets` takes it; of what it does not say, the defaults.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a field, and what was expected.
+    pub fn from_json(value: &Value) -> Result<Self, String> {
+        let mut value = value.clone();
+        let mut own = |key: &str| {
+            let number = value.as_object_mut().and_then(|fields| fields.remove(key));
+            number.and_then(|number| number.as_u64())
+        };
+        let (uid, length) = (own("uid"), own("length"));
+        let input: PacketInput = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        let mut probe = Self::from_input(&input)?;
+        probe.uid = uid.and_then(|uid| u32::try_from(uid).ok()).unwrap_or(0);
+        probe.length = length.and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
+        Ok(probe)
+    }
+
+    /// The same packet, to send.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a field, and what was expected.
+    pub fn from_input(input: &PacketInput) -> Result<Self, String> {
+        let (hook, packet) = input.packet()?;
+        let headers = input.extension_headers.iter().flatten();
+        let headers = headers.map(|name| {
+            let known = Header::ALL.into_iter().find(|header| header.name() == name);
+            known.ok_or_else(|| {
+                format!("the extension header `{name}` cannot be sent, expected `hbh`, `dst`, `frag` or `ah`")
+            })
+        });
+        let mut probe = Self {
+            hook,
+            family: packet.family,
+            source: packet.source,
+            destination: packet.destination,
+            protocol: packet.protocol,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            flags: packet.flags,
+            state: packet.state,
+            in_interface: packet.in_interface.to_string(),
+            out_interface: packet.out_interface.to_string(),
+            mark: packet.mark,
+            ttl: input.ttl.unwrap_or(64),
+            tos: input.tos.unwrap_or(0),
+            source_mac: input.src_mac.as_deref().map(hardware_address).transpose()?,
+            fragment: input.fragment.as_ref().map(|_| packet.fragment),
+            headers: headers.collect::<Result<_, _>>()?,
+            length: 0,
+            uid: 0,
+        };
+        probe.normalise();
+        Ok(probe)
+    }
+
     /// Fields that its protocol does not have become zero.
     pub fn normalise(&mut self) {
         if self.protocol != Protocol::TCP {
@@ -200,4 +259,17 @@ impl Probe {
         }
         Value::Object(fields)
     }
+}
+
+/// Six bytes as `02:00:00:00:00:01`.
+fn hardware_address(text: &str) -> Result<[u8; 6], String> {
+    let bytes: Option<Vec<u8>> = text
+        .split([':', '-'])
+        .map(|byte| u8::from_str_radix(byte, 16).ok())
+        .collect();
+    bytes
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| {
+            format!("`src_mac` is `{text}`, expected six bytes such as `02:00:00:00:00:01`")
+        })
 }

@@ -24,6 +24,10 @@ pub struct Judge<'a> {
     walks: Vec<(Family, Hook, Option<Vec<Outcome>>)>,
     /// So far.
     pub tally: Tally,
+    /// Whether an unknown verdict counts as a fault.
+    pub certain: bool,
+    /// Whether the order in which base chains were passed is not known.
+    pub unordered: bool,
 }
 
 /// The packet that Portwright is asked about.
@@ -142,6 +146,8 @@ impl<'a> Judge<'a> {
             programs,
             walks: Vec::new(),
             tally: Tally::default(),
+            certain: false,
+            unordered: false,
         }
     }
 
@@ -191,23 +197,33 @@ impl<'a> Judge<'a> {
 
     fn faults(&mut self, probe: &Probe, packet: &Packet, traced: &Traced, seen: &Seen) -> String {
         let mut faults = String::new();
-        let ours = steps(self.firewall, packet, traced);
+        let mut ours = [
+            steps(self.firewall, packet, traced),
+            path(self.firewall, packet, traced),
+        ];
+        let mut theirs = [seen.steps.clone(), seen.path.clone()];
+        if self.unordered {
+            ours.iter_mut().for_each(|list| list.sort());
+            theirs.iter_mut().for_each(|list| list.sort());
+        }
         let known = traced.verdict != Verdict::Unknown;
         let verdict = format!("{:?}", traced.verdict).to_lowercase();
         if known && seen.verdict() == "lost" {
-            if !ours.starts_with(&seen.steps) {
+            if !ours[0].starts_with(&theirs[0]) {
                 faults += "ways differ up to where the kernel lost it\n";
             }
         } else if known {
             if verdict != seen.verdict() {
                 faults += "verdicts differ\n";
             }
-            if ours != seen.steps || path(self.firewall, packet, traced) != seen.path {
+            if ours != theirs {
                 faults += "ways differ\n";
             }
             if !answer_agrees(self.firewall, packet, traced, seen) {
                 faults += "the sender was told otherwise\n";
             }
+        } else if self.certain {
+            faults += "no certain answer\n";
         }
         let program = &self.programs[packet.family as usize];
         let single = walk(program, probe.hook, Cube::packet(packet), u64::MAX).unwrap_or_default();

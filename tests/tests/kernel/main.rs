@@ -14,6 +14,7 @@
 )]
 
 mod draw;
+mod facts;
 mod hint;
 mod iptables;
 mod judge;
