@@ -6,6 +6,7 @@ pub mod completions;
 pub mod explain;
 pub mod lint;
 pub mod man;
+pub mod prove;
 pub mod resolve;
 pub mod schema;
 pub mod trace;
@@ -20,6 +21,7 @@ pub fn run(command: Command) -> Result<Exit, Stop> {
         Command::Resolve(options) => resolve::run(&options),
         Command::Lint(options) => lint::run(&options),
         Command::Trace(options) => trace::run(&options),
+        Command::Prove(options) => prove::run(&options),
         Command::Catalog(options) => catalog::run(&options),
         Command::Explain(options) => explain::run(options),
         Command::Schema(options) => schema::run(&options),

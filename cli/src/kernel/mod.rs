@@ -7,6 +7,8 @@ mod host;
 mod probe;
 
 #[cfg(target_os = "linux")]
+mod detect;
+#[cfg(target_os = "linux")]
 mod export;
 #[cfg(target_os = "linux")]
 mod flows;
@@ -19,12 +21,16 @@ mod numbering;
 #[cfg(target_os = "linux")]
 mod observe;
 #[cfg(target_os = "linux")]
+mod replay;
+#[cfg(target_os = "linux")]
 mod rig;
 #[cfg(target_os = "linux")]
 mod topology;
 #[cfg(target_os = "linux")]
 mod wire;
 
+#[cfg(target_os = "linux")]
+pub use detect::detect;
 #[cfg(target_os = "linux")]
 pub use export::{Backend, Export, Kind, host_facts, listing_json, restore, save};
 #[cfg(target_os = "linux")]
@@ -36,9 +42,13 @@ pub use namespace::{become_root, in_namespace, run};
 pub use observe::{Observer, Seen};
 pub use probe::{Header, Probe};
 #[cfg(target_os = "linux")]
+pub use replay::replay;
+#[cfg(target_os = "linux")]
 pub use rig::{Rig, Watch};
 #[cfg(target_os = "linux")]
-pub use wire::{Answer, is_icmp_error};
+pub use topology::SENDER;
+#[cfg(target_os = "linux")]
+pub use wire::{Answer, is_icmp_error, packet_type, wire_length};
 
 use std::fmt;
 

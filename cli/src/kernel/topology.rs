@@ -13,7 +13,7 @@ pub(super) fn hardware_address(link: usize) -> [u8; 6] {
 }
 
 /// Hardware address of those who send.
-pub(super) const SENDER: [u8; 6] = [2, 0, 0, 1, 0, 0];
+pub const SENDER: [u8; 6] = [2, 0, 0, 1, 0, 0];
 
 pub(super) fn make(host: &Host) -> Result<(), Fault> {
     links(host)?;

@@ -53,6 +53,23 @@ pub(super) fn bytes(probe: &Probe, number: u32) -> Vec<u8> {
     })
 }
 
+/// Length of a probe's IP packet in bytes.
+#[must_use]
+pub fn wire_length(probe: &Probe) -> usize {
+    bytes(probe, 1).len()
+}
+
+/// How the frame is addressed in which a probe arrives, as `trace --packets` names it.
+#[must_use]
+pub fn packet_type(probe: &Probe, host: &Host) -> &'static str {
+    let own = [2, 0, 0, 0, 0, 0];
+    match frame_destination(probe, own, host) {
+        [0xff, ..] => "broadcast",
+        [first, ..] if first & 1 == 1 => "multicast",
+        _ => "unicast",
+    }
+}
+
 /// The packet that ends a batch.
 pub(super) fn sentinel() -> Vec<u8> {
     Ip::plain(Family::V4, 0x0a00_0005, 0x0a00_0001, SENTINEL).around(&[0; 8])

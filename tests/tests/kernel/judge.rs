@@ -1,6 +1,6 @@
 //! Portwright's answers beside the kernel's.
 
-use crate::ruleset::Language;
+use crate::ruleset::{HOST, Language};
 use crate::tally::Tally;
 use portwright::engine::PacketInput;
 use portwright::firewall::{
@@ -8,7 +8,7 @@ use portwright::firewall::{
 };
 use portwright::net::{Family, Protocol};
 use portwright::packet::{Budget, CtState, Cube, MarkBits, Packet, tcp_flags};
-use portwright_cli::kernel::{Answer, Probe, Seen};
+use portwright_cli::kernel::{Answer, Probe, SENDER, Seen, packet_type, wire_length};
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
@@ -40,14 +40,14 @@ pub fn packet(probe: &Probe, seen: &Seen) -> Result<Packet, String> {
         Some(state) => state,
     };
     let mut fields = probe.to_json();
-    // What the engine's packets cannot say yet.
-    for key in ["uid", "length"] {
-        let known = serde_json::from_value::<PacketInput>(fields.clone());
-        if known.is_err()
-            && let Some(object) = fields.as_object_mut()
-        {
-            object.remove(key);
-        }
+    // What is the rig's doing.
+    fields["length"] = wire_length(&probe).into();
+    if probe.hook != Hook::Output {
+        let sender = probe.source_mac.unwrap_or(SENDER);
+        fields["src_mac"] = sender.map(|byte| format!("{byte:02x}")).join(":").into();
+        fields["pkt_type"] = packet_type(&probe, &HOST).into();
+    } else {
+        fields["uid"] = probe.uid.into();
     }
     let input: PacketInput = serde_json::from_value(fields).map_err(|e| e.to_string())?;
     input.packet().map(|(_, packet)| packet)
@@ -85,8 +85,9 @@ fn steps(firewall: &Firewall, packet: &Packet, traced: &Traced) -> Vec<String> {
             .chain(id)
             .map(|chain| format!("{}/{}", chain.table, chain.name))
     };
+    let number = |id| rules.rule(id).map(|rule| rule.number);
     let name = |step: &Step| match *step {
-        Step::Match(id) => Some(format!("{}/{}", place(id.chain)?, id.index + 1)),
+        Step::Match(id) => Some(format!("{}/{}", place(id.chain)?, number(id)?)),
         Step::Decided(Decider::Policy(id), _) => Some(format!("{}/policy", place(id)?)),
         _ => None,
     };
@@ -107,7 +108,10 @@ fn path(firewall: &Firewall, packet: &Packet, traced: &Traced) -> Vec<String> {
         Step::Decided(by, verdict) => {
             let verdict = format!("{verdict:?}").to_lowercase();
             Some(match *by {
-                Decider::Rule(id) => format!("{}/{}:{verdict}", chain(id.chain), id.index + 1),
+                Decider::Rule(id) => {
+                    let number = rules.rule(id).map_or(0, |rule| rule.number);
+                    format!("{}/{number}:{verdict}", chain(id.chain))
+                }
                 Decider::Policy(id) => format!("{}/policy:{verdict}", chain(id)),
             })
         }
@@ -216,7 +220,7 @@ impl<'a> Judge<'a> {
             if verdict != seen.verdict() {
                 faults += "verdicts differ\n";
             }
-            if ours != theirs {
+            if traced.way_depends_on.is_empty() && ours != theirs {
                 faults += "ways differ\n";
             }
             if !answer_agrees(self.firewall, packet, traced, seen) {

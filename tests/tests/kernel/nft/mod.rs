@@ -47,7 +47,6 @@ struct Rule {
 
 struct Generator<'a> {
     draw: Draw<'a>,
-    host: &'a Host,
     stateless: bool,
     sets: Vec<Set>,
     hints: Vec<Hints>,
@@ -95,7 +94,6 @@ pub fn generate(seed: u64, host: &Host) -> Generated {
     let stateless = draw.chance(0.12);
     let mut generator = Generator {
         draw,
-        host,
         stateless,
         sets: Vec::new(),
         hints: Vec::new(),
