@@ -14,6 +14,7 @@ mod exit;
 mod input;
 mod output;
 mod project;
+mod proof;
 
 use clap::Parser as _;
 use std::process::ExitCode;

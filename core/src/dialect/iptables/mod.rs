@@ -8,6 +8,7 @@ mod matches;
 mod parse;
 mod section;
 mod sets;
+mod shell;
 mod support;
 mod tables;
 mod values;
@@ -52,6 +53,9 @@ pub(super) fn detect(text: &str) -> u8 {
         }
         if line.is_empty() || line.starts_with('#') {
             continue;
+        }
+        if shell::is_listing(line) {
+            return 60;
         }
         let first = line.split_ascii_whitespace().next().unwrap_or("");
         score = match first {
