@@ -411,6 +411,9 @@ pub struct TracedPacket {
     /// What the verdict depends on; empty unless unknown.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub depends_on: Vec<DependsOn>,
+    /// Where the verdict is certain but not the way to it: what the way depends on.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub path_depends_on: Vec<DependsOn>,
     /// Every rule that it matches on its way; only for a single packet.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub steps: Vec<StepData>,
@@ -434,9 +437,10 @@ pub struct DependsOn {
 /// Something on a packet's way.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct StepData {
-    /// `enter`, `match` or `verdict`.
+    /// `enter`, `match`, `change` or `verdict`.
     pub kind: String,
-    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`.
+    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`; for `change` the packet as it is
+    /// from now on.
     pub at: String,
     /// The verdict, for the kind `verdict`.
     #[serde(skip_serializing_if = "Option::is_none")]
