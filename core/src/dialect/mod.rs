@@ -10,9 +10,11 @@ mod ipset;
 pub mod iptables;
 mod lines;
 mod notes;
+mod routing;
 
 pub use facts::{HostFacts, Interface};
 pub(in crate::dialect) use notes::Notes;
+pub use routing::{Fib, FibEntry, RouteKind};
 
 use crate::diagnostic::Diagnostic;
 use crate::firewall::Firewall;
