@@ -4,11 +4,13 @@ use crate::ruleset::{HOST, Language};
 use crate::tally::Tally;
 use portwright::engine::PacketInput;
 use portwright::firewall::{
-    Action, Decider, End, Firewall, Hook, Outcome, Program, RejectWith, Step, Traced, Verdict,
+    Action, Chain, Decider, End, Firewall, Hook, Outcome, Program, RejectWith, Rule, Step, Traced,
+    Verdict,
 };
 use portwright::net::{Family, Protocol};
 use portwright::packet::{Budget, CtState, Cube, MarkBits, Packet, tcp_flags};
 use portwright_cli::kernel::{Answer, Probe, SENDER, Seen, packet_type, wire_length};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
@@ -206,6 +208,10 @@ impl<'a> Judge<'a> {
             path(self.firewall, packet, traced),
         ];
         let mut theirs = [seen.steps.clone(), seen.path.clone()];
+        // What only logs or counts, and may match or not, is on no certain way.
+        let idle = self.idle(packet.family);
+        ours[0].retain(|step| !idle.contains(step));
+        theirs[0].retain(|step| !idle.contains(step));
         if self.unordered {
             ours.iter_mut().for_each(|list| list.sort());
             theirs.iter_mut().for_each(|list| list.sort());
@@ -247,6 +253,20 @@ impl<'a> Judge<'a> {
         }
         self.tally.in_walks += usize::from(looked_up);
         faults
+    }
+
+    /// Rules without effect whose match is not modelled, as the observer names them.
+    fn idle(&self, family: Family) -> BTreeSet<String> {
+        let rules = self.firewall.rules(family);
+        let of_chain = |chain: &Chain| {
+            let idle = chain.rules.iter().filter(|rule| {
+                let open = rule.matches.iter().any(|cube| !cube.unknown.is_empty());
+                open && rule.action == Action::Continue && rule.effects.is_empty()
+            });
+            let name = |rule: &Rule| format!("{}/{}/{}", chain.table, chain.name, rule.number);
+            idle.map(name).collect::<Vec<_>>()
+        };
+        rules.chains.iter().flat_map(of_chain).collect()
     }
 
     /// The outcomes of the walk over all packets in which this one is.
