@@ -5,6 +5,7 @@
 //! fails as a whole: what is not understood makes the answers that depend on it *unknown*.
 
 mod facts;
+mod firewalld;
 mod input;
 mod ipset;
 pub mod iptables;
@@ -58,6 +59,12 @@ pub static DIALECTS: &[Dialect] = &[
         title: "ipset save",
         detect: ipset::detect,
         reader: Reader::Sets(ipset::read),
+    },
+    Dialect {
+        id: "firewalld",
+        title: "firewalld's files, firewall-cmd --list-all-zones, --list-all-policies",
+        detect: firewalld::detect,
+        reader: Reader::Rules(firewalld::read),
     },
 ];
 
