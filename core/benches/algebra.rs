@@ -77,10 +77,12 @@ fn firewall(rules: usize) -> (Firewall, Cube) {
         base: Some(Base {
             hook: Hook::Input,
             priority: 0,
+            order: 0,
             policy: Policy::Drop,
             span,
             first_packets_only: false,
         }),
+        devices: None,
         generated: false,
         rules: list.map(rule).collect(),
         span,

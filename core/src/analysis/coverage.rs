@@ -202,7 +202,7 @@ fn decider(finding: &mut Finding, rules: &Rules, by: Decider, end: End) {
                 if finding.places.is_empty() {
                     finding.rule = Some(id);
                 }
-                let number = id.index.saturating_add(1);
+                let number = rule.number;
                 finding.place(
                     rule.span,
                     format!("rule {number} of {}/{} {does} it", chain.table, chain.name),

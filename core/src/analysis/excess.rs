@@ -107,7 +107,7 @@ impl<'q, 'a> Question<'q, 'a> {
 
     fn ask(&self, findings: &mut Vec<Finding>) {
         let program = self.point.program(self.family);
-        let bases: BTreeSet<ChainId> = program.bases(self.hook).into_iter().collect();
+        let bases: BTreeSet<ChainId> = program.course(self.hook).chains.into_iter().collect();
         for (id, chain) in program.rules.iter() {
             for (index, rule) in (0..).zip(&chain.rules) {
                 let at = RuleId { chain: id, index };
@@ -330,7 +330,7 @@ impl<'q, 'a> Question<'q, 'a> {
             Decider::Rule(id) => {
                 finding.rule = Some(id);
                 if let (Some(rule), Some(chain)) = (rules.rule(id), rules.chain(id.chain)) {
-                    let number = id.index.saturating_add(1);
+                    let number = rule.number;
                     finding.place(
                         rule.span,
                         format!("rule {number} of {}/{} permits it", chain.table, chain.name),

@@ -91,7 +91,7 @@ pub fn mistakes(point: &Point<'_>) -> Vec<Finding> {
                 );
                 let mut finding = Finding::new(&codes::WRONG_PROTOCOL, family, message);
                 finding.rule = Some(id);
-                let number = index.saturating_add(1);
+                let number = rule.number;
                 finding.place(
                     rule.span,
                     format!("rule {number} of {}/{}", chain.table, chain.name),

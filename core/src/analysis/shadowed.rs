@@ -226,10 +226,10 @@ fn possible(hook: Hook, family: Family) -> Cube {
     let none = Ranges::single(IfName::NONE.0);
     let real = Ranges::full().subtract(&none);
     (whole.in_interface, whole.out_interface) = match hook {
-        Hook::Prerouting | Hook::Input => (real, none),
+        Hook::Ingress | Hook::Prerouting | Hook::Input => (real, none),
         Hook::Forward => (real.clone(), real),
         Hook::Output => (none, real),
-        Hook::Postrouting => (Ranges::full(), real),
+        Hook::Postrouting | Hook::Egress => (Ranges::full(), real),
     };
     whole
 }
@@ -251,7 +251,7 @@ fn describe(program: &Program<'_>, at: RuleId, rule: &Rule, covering: &Covering)
         .rules
         .chain(at.chain)
         .map_or(String::new(), |c| format!("{}/{}", c.table, c.name));
-    let number = at.index.saturating_add(1);
+    let number = rule.number;
     let message = match (covering.is_empty(), contradicted) {
         (true, _) => format!("rule {number} of {name} can never match: no packet can arrive at it"),
         (_, true) => format!(
@@ -279,7 +279,7 @@ fn describe(program: &Program<'_>, at: RuleId, rule: &Rule, covering: &Covering)
                 if let (Some(rule), Some(chain)) =
                     (program.rules.rule(*id), program.rules.chain(id.chain))
                 {
-                    let number = id.index.saturating_add(1);
+                    let number = rule.number;
                     finding.place(
                         rule.span,
                         format!(
