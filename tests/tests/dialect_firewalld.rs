@@ -134,7 +134,8 @@ fn does(rule: &str) -> String {
 fn chains(loaded: &Loaded) -> Vec<&Chain> {
     let rules = loaded.firewall.rules(Family::V4);
     let own = rules.iter().map(|(_, chain)| chain);
-    own.filter(|chain| chain.table == "inet firewalld").collect()
+    own.filter(|chain| chain.table == "inet firewalld")
+        .collect()
 }
 
 /// Every chain of the kernel is there with as many rules that do the same, in the same order.
@@ -178,10 +179,7 @@ fn chains_and_rules_are_those_of_the_kernel() {
         let kernel = listed(&fs::read_to_string(case.join("nft.txt")).unwrap());
         assert!(kernel.len() > 30, "{}", case.display());
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
-        for (from, (_, loaded)) in [
-            ("files", of_files(&case)),
-            ("listings", of_listings(&case)),
-        ] {
+        for (from, (_, loaded)) in [("files", of_files(&case)), ("listings", of_listings(&case))] {
             report += &same_chains(&loaded, &kernel, &format!("{name} {from}"));
         }
     }
@@ -198,7 +196,13 @@ fn every_text_is_recognised_by_its_own_dialect_only() {
             let text = fs::read_to_string(&path).unwrap();
             for dialect in DIALECTS {
                 let score = (dialect.detect)(&text);
-                assert_eq!(score > 30, dialect.id == "firewalld", "{} {}", path.display(), dialect.id);
+                assert_eq!(
+                    score > 30,
+                    dialect.id == "firewalld",
+                    "{} {}",
+                    path.display(),
+                    dialect.id
+                );
             }
         }
     }

@@ -11,6 +11,7 @@ mod ipset;
 pub mod iptables;
 mod lines;
 mod notes;
+mod ufw;
 
 pub use facts::{HostFacts, Interface};
 pub(in crate::dialect) use notes::Notes;
@@ -66,6 +67,12 @@ pub static DIALECTS: &[Dialect] = &[
         title: "firewalld's files, firewall-cmd --list-all-zones, --list-all-policies",
         detect: firewalld::detect,
         reader: Reader::Rules(firewalld::read),
+    },
+    Dialect {
+        id: "ufw",
+        title: "ufw status, ufw's files",
+        detect: ufw::detect,
+        reader: Reader::Rules(ufw::read),
     },
 ];
 

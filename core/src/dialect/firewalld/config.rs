@@ -146,6 +146,8 @@ pub(super) struct Contents {
     pub rules: Vec<At<Rich>>,
     /// What could not be read.
     pub damage: Vec<Fault>,
+    /// What firewalld itself refuses and passes over.
+    pub refused: Vec<Fault>,
 }
 
 /// A protocol with a range of ports.
@@ -284,8 +286,6 @@ pub(super) struct Helper {
 /// An ipset.
 #[derive(Debug, Clone)]
 pub(super) struct IpSet {
-    /// Its start tag.
-    pub span: Span,
     /// As in [`Zone`].
     pub rank: u8,
     /// For example `hash:net,port`.

@@ -3,7 +3,9 @@
 use super::config::Port;
 use crate::firewall::{Hook, RejectWith};
 use crate::net::{Family, PortRange, Protocol};
-use crate::packet::{Bits, ByteSet, CtState, Cube, FieldSet, Fragment, IfName, Ranges};
+use crate::packet::{
+    Bits, ByteSet, CtState, Cube, FieldSet, Fragment, IfName, Ranges, Rare, changes,
+};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Debug, Write as _};
@@ -303,9 +305,17 @@ impl Draft {
     }
 
     /// Packets whose destination a rule before has rewritten.
-    pub(super) fn translated(mut self) -> Self {
-        self.cubes.iter_mut().for_each(Vec::clear);
-        self.mark("translated")
+    pub(super) fn translated(self) -> Self {
+        self.each("translated", |cube| {
+            *cube = cube.clone().with_change(changes::DESTINATION, true);
+        })
+    }
+
+    /// Packets from a hardware address, or from any other.
+    pub(super) fn mac(self, macs: &Ranges<u128>) -> Self {
+        self.each(("mac", macs), |cube| {
+            *cube = cube.clone().with_rare(Rare::SourceMac, macs);
+        })
     }
 
     /// A source address.

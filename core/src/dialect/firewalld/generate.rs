@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::Notes;
 use crate::firewall::Firewall;
 use crate::net::Family;
-use crate::packet::{Cube, Ranges};
+use crate::packet::{Cube, Ranges, Rare};
 use crate::source::Span;
 use std::collections::BTreeMap;
 
@@ -68,6 +68,7 @@ impl<'a> Generator<'a> {
     /// Makes everything.
     pub(super) fn run(&mut self, span: Span) {
         scaffold::base(&mut self.rules, &self.config.settings, span);
+        self.rpfilter(span);
         let default = self.config.settings.default_zone.as_ref();
         let config = self.config;
         let active = config.zones.iter().filter(|(_, zone)| is_active(zone));
@@ -92,6 +93,31 @@ impl<'a> Generator<'a> {
                 let placed = self.rules.insert(chain, draft, None, Some(0));
                 debug_assert!(placed);
             }
+        }
+    }
+
+    /// IPv6 packets must come by the interface that answers leave by.
+    fn rpfilter(&mut self, span: Span) {
+        let (wanted, span) = self.config.settings.rpfilter.unwrap_or((true, span));
+        if !wanted {
+            return;
+        }
+        let chain = "filter_PREROUTING";
+        let mut discovery = Draft::new(span).icmp(Family::V6, 134, None).generated();
+        let solicitation = Draft::new(span).icmp(Family::V6, 135, None);
+        for (cubes, more) in discovery.cubes.iter_mut().zip(solicitation.cubes) {
+            cubes.extend(more);
+        }
+        let why = "whether answers leave by the interface that the packet came by depends on the \
+                   host's routes (`IPv6_rpfilter`)";
+        let predicate = self.firewall.unknown(span, why);
+        let strays = Draft::new(span)
+            .family(Family::V6)
+            .assuming(predicate, "rpfilter")
+            .does(Does::Drop)
+            .generated();
+        for draft in [discovery.does(Does::Accept), strays] {
+            self.put(chain, draft, None);
         }
     }
 
@@ -292,7 +318,10 @@ impl<'a> Generator<'a> {
         let [filter, nat, post, mangle] = [
             format!("filter_{short}_policy_{name}"),
             format!("nat_{nat_short}_policy_{name}"),
-            format!("nat_POST_policy_{name}"),
+            match short {
+                "FWD" => format!("nat_POST_policy_{name}"),
+                _ => format!("nat_{nat_short}_policy_{name}"),
+            },
             format!("mangle_PRE_policy_{name}"),
         ];
         for &(table, hook) in places {
@@ -429,10 +458,17 @@ impl<'a> Generator<'a> {
                     End::Destination => draft.destination(&set),
                 }
             }
-            Peer::Mac(_) => {
-                let why = "MAC addresses are not modelled".to_owned();
+            Peer::Mac(_) if end == End::Destination => {
+                let why = "destination hardware addresses are not modelled".to_owned();
                 let predicate = self.firewall.unknown(span, why);
-                draft.assuming(predicate, (end, peer, invert))
+                draft.assuming(predicate, (peer, invert))
+            }
+            Peer::Mac(mac) => {
+                let one = Ranges::single(u128::from(*mac));
+                draft.mac(&match invert {
+                    true => Rare::SourceMac.full().subtract(&one),
+                    false => one,
+                })
             }
             Peer::Set(name) => {
                 let sides = self.set(name, end, span);

@@ -1,7 +1,7 @@
 //! What `firewall-cmd --list-all-zones`, `--list-all` and `--list-all-policies` print.
 
 use super::config::{Config, Contents, ForwardPort, Policy, Port, Target, Zone};
-use super::read::{policy_target, push, push_port, zone_target};
+use super::read::{policy_target, push, push_port, push_rule, zone_target};
 use super::tree::{self, Element, Fault};
 use super::{richrule, value};
 use crate::dialect::lines::{Line, lines};
@@ -260,7 +260,7 @@ fn contents(key: &str, word: Word<'_>, into: &mut Contents) -> Result<(), String
             let element: Element =
                 tree::rich(text, span.source, span.start as usize).map_err(|f| f.message)?;
             let rule = richrule::read(&element).map_err(|f| f.message)?;
-            push(&mut into.rules, rule, span);
+            push_rule(into, rule, span);
         }
         other => return Err(format!("`{other}` is not known in such a listing")),
     }

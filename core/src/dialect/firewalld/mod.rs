@@ -8,6 +8,7 @@ mod builtin;
 mod conf;
 mod config;
 mod contents;
+mod direct;
 mod draft;
 mod generate;
 mod listing;
@@ -19,8 +20,9 @@ mod sets;
 mod tree;
 mod value;
 
+use super::iptables::assemble;
 use super::{Context, Notes};
-use crate::diagnostic::{Diagnostic, input};
+use crate::diagnostic::{Diagnostic, Severity, input};
 use crate::firewall::Firewall;
 use crate::source::{SourceId, Span};
 use config::Config;
@@ -116,10 +118,13 @@ pub(super) fn read(
     };
     complete(&mut config, anywhere, notes);
     report_damage(&config, notes);
+    if let Some(assembly) = direct::lines(&config, notes) {
+        assemble::read(&assembly, anywhere.source, context, firewall, notes);
+    }
     let mut generator = Generator::new(&config, firewall, notes);
     generator.run(anywhere);
     let rules = std::mem::take(&mut generator.rules);
-    lower::lower(rules, firewall);
+    lower::lower(&rules, firewall, context.host);
 }
 
 /// Adds what every firewalld has, where no file says it.
@@ -196,11 +201,24 @@ fn assume(notes: &mut Notes, span: Span, message: String, help: &str) {
 fn report_damage(config: &Config, notes: &mut Notes) {
     let zones = config.zones.values().map(|zone| &zone.contents);
     let policies = config.policies.values().map(|policy| &policy.contents);
-    let faults = zones
-        .chain(policies)
-        .flat_map(|contents| &contents.damage)
-        .chain(&config.damage)
-        .chain(config.services.values().flat_map(|s| &s.damage));
+    for contents in zones.chain(policies) {
+        for fault in &contents.refused {
+            notes.push(
+                Diagnostic::new(&input::SYNTAX, fault.message.clone())
+                    .severity(Severity::Warning)
+                    .at(fault.span)
+                    .help("the rule has no effect; correct it or delete it"),
+            );
+        }
+        unreadable(&contents.damage, notes);
+    }
+    unreadable(&config.damage, notes);
+    for service in config.services.values() {
+        unreadable(&service.damage, notes);
+    }
+}
+
+fn unreadable(faults: &[tree::Fault], notes: &mut Notes) {
     for fault in faults {
         notes.push(
             Diagnostic::new(&input::SYNTAX, fault.message.clone())

@@ -2,8 +2,8 @@
 //! helpers and direct rules.
 
 use super::config::{
-    At, Config, Contents, Direct, DirectKind, ForwardPort, Helper, IpSet, Policy, Port, Service,
-    Target, Zone,
+    At, Config, Contents, Direct, DirectKind, ForwardPort, Helper, IpSet, Policy, Port, Rich,
+    Service, Target, Zone,
 };
 use super::richrule;
 use super::tree::{Element, Fault};
@@ -249,8 +249,7 @@ fn contents(child: &Element, into: &mut Contents) -> Result<(), Fault> {
         }
         "forward-port" => push(&mut into.forward_ports, forward_port(child)?, child.span),
         "rule" => {
-            let rule = richrule::read(child)?;
-            push(&mut into.rules, rule, child.span);
+            push_rule(into, richrule::read(child)?, child.span);
         }
         other => {
             return Err(Fault::new(
@@ -260,6 +259,17 @@ fn contents(child: &Element, into: &mut Contents) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Adds a rich rule that firewalld takes.
+pub(super) fn push_rule(into: &mut Contents, rule: Rich, span: Span) {
+    match richrule::refused(&rule) {
+        Some(why) => into.refused.push(Fault::new(
+            span,
+            format!("firewalld passes over this rule: {why}"),
+        )),
+        None => push(&mut into.rules, rule, span),
+    }
 }
 
 /// Adds ports, joined with those they overlap, as firewalld does.
@@ -398,7 +408,6 @@ fn helper(root: &Element, config: &mut Config) -> Helper {
 
 fn ipset(root: &Element, rank: u8) -> IpSet {
     let mut set = IpSet {
-        span: root.span,
         rank,
         kind: root.get("type").unwrap_or("").to_owned(),
         family: Family::V4,

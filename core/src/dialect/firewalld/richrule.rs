@@ -40,7 +40,6 @@ pub(super) fn read(rule: &Element) -> Result<Rich, Fault> {
     for child in &rule.children {
         part(child, &mut rich)?;
     }
-    check(rule, &rich)?;
     Ok(rich)
 }
 
@@ -127,27 +126,42 @@ fn mark(child: &Element) -> Result<Action, Fault> {
     })
 }
 
-/// What firewalld itself refuses.
-fn check(rule: &Element, rich: &Rich) -> Result<(), Fault> {
-    let fault = |message: &str| Err(Fault::new(rule.span, message));
+/// Why firewalld itself refuses a rule and passes over it, if it does.
+pub(super) fn refused(rich: &Rich) -> Option<&'static str> {
     let bare = rich.element == Subject::Nothing;
+    let addressed = |end: &Option<Match>| {
+        end.as_ref()
+            .is_some_and(|end| matches!(end.peer, Peer::Addresses(..)))
+    };
     let placed = rich.source.is_some() || rich.destination.is_some() || rich.priority != 0;
-    if bare && rich.action.is_none() && !(rich.log && rich.priority != 0) {
-        return fault("a rich rule needs an element or an action");
-    }
-    if bare && !placed {
-        return fault("a rich rule needs an element, a source, a destination or a priority");
-    }
     let acts = rich.log || rich.audit || rich.action.is_some();
     let alone = matches!(
         rich.element,
         Subject::Masquerade | Subject::ForwardPort(_) | Subject::MssClamp | Subject::IcmpBlock(_)
     );
-    if !alone && !acts {
-        return fault("a rich rule needs an action such as `accept`");
+    let needs_family = addressed(&rich.source)
+        || rich.destination.is_some()
+        || matches!(rich.element, Subject::ForwardPort(_))
+        || matches!(rich.action, Some(Action::Reject(Some(_))));
+    match () {
+        () if rich.family.is_none() && needs_family => Some("it needs a `family`"),
+        () if wrong_family(rich) => Some("an address is of another family than the rule"),
+        () if bare && rich.action.is_none() && !(rich.log && rich.priority != 0) => {
+            Some("it has neither an element nor an action")
+        }
+        () if bare && !placed => Some("it has no element, source, destination or priority"),
+        () if !alone && !acts => Some("it has no action such as `accept`"),
+        () if alone && rich.action.is_some() => Some("its element takes no action"),
+        () => None,
     }
-    if alone && rich.action.is_some() {
-        return fault("this element of a rich rule takes no action");
-    }
-    Ok(())
+}
+
+fn wrong_family(rich: &Rich) -> bool {
+    [&rich.source, &rich.destination]
+        .into_iter()
+        .flatten()
+        .any(|end| match end.peer {
+            Peer::Addresses(family, ..) => rich.family.is_some_and(|own| own != family),
+            _ => false,
+        })
 }

@@ -4,7 +4,7 @@ use super::config::IpSet;
 use super::draft::{End, MOST_CUBES};
 use super::value;
 use crate::net::{Family, PortRange, Protocol, number};
-use crate::packet::{Bits, ByteSet, Cube, Fragment, IfName, MarkBits, Ranges};
+use crate::packet::{Bits, ByteSet, Cube, Fragment, IfName, MarkBits, Ranges, Rare};
 use std::net::IpAddr;
 
 /// Packets in a set.
@@ -27,8 +27,8 @@ pub(super) fn members(set: &IpSet, end: End) -> Result<Members, String> {
         .ok_or_else(|| format!("sets of type `{}` are not modelled", set.kind))?
         .split(',')
         .collect();
-    if parts.contains(&"mac") {
-        return Err("MAC addresses are not modelled".into());
+    if let (["mac"], End::Source) = (parts.as_slice(), end) {
+        return hardware(set);
     }
     if set.entries.len() > MOST_CUBES {
         return one_part(set, end, &parts);
@@ -71,6 +71,21 @@ fn one_part(set: &IpSet, end: End, parts: &[&str]) -> Result<Members, String> {
     }
     Ok(Members {
         family: Some(set.family),
+        cubes: vec![cube],
+    })
+}
+
+/// Hardware addresses are of no family.
+fn hardware(set: &IpSet) -> Result<Members, String> {
+    let mut all = Vec::with_capacity(set.entries.len());
+    for entry in &set.entries {
+        let mac = value::mac(&entry.value)
+            .ok_or_else(|| format!("expected a MAC address, found `{}`", entry.value))?;
+        all.push((u128::from(mac), u128::from(mac)));
+    }
+    let cube = Cube::any(Family::V6).with_rare(Rare::SourceMac, &Ranges::of(all));
+    Ok(Members {
+        family: None,
         cubes: vec![cube],
     })
 }
