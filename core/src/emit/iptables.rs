@@ -35,7 +35,11 @@ fn addresses(flag: &str, set: &Ranges<u128>, family: Family) -> Option<Vec<Strin
     if all.is_empty() {
         return Some(vec![String::new()]);
     }
-    Some(all.iter().map(|prefix| format!(" {flag} {prefix}")).collect())
+    Some(
+        all.iter()
+            .map(|prefix| format!(" {flag} {prefix}"))
+            .collect(),
+    )
 }
 
 fn services(protocol: Protocol, cube: &Cube) -> Option<Vec<String>> {

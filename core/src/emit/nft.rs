@@ -29,7 +29,10 @@ pub(super) fn permit(family: Family, cube: &Cube, comment: &str) -> Option<Strin
         parts.push(format!("meta nfproto {number}"));
     }
     parts.push(service(protocol, cube)?);
-    parts.push(format!("ct state {}", only_state(cube)?.name().to_lowercase()));
+    parts.push(format!(
+        "ct state {}",
+        only_state(cube)?.name().to_lowercase()
+    ));
     parts.push(format!("accept comment {}", quote(comment)));
     Some(parts.join(" "))
 }

@@ -188,7 +188,9 @@ fn explore(
         }
         verdicts.insert(verdict);
         let deciders = |steps: &[Step]| {
-            let decided = steps.iter().filter(|step| matches!(step, Step::Decided(..)));
+            let decided = steps
+                .iter()
+                .filter(|step| matches!(step, Step::Decided(..)));
             decided.cloned().collect::<Vec<_>>()
         };
         match &first {

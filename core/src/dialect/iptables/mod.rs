@@ -1,6 +1,7 @@
 //! `iptables-save` and `ip6tables-save`, of both backends, and `iptables -S`.
 
 mod addrtype;
+pub(in crate::dialect) mod assemble;
 mod base;
 mod conntrack;
 mod header;
