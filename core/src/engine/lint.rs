@@ -428,7 +428,7 @@ impl Describe<'_> {
             let comment = self.comment(finding);
             let cubes = self.needed(finding).into_iter();
             let lines: Option<Vec<_>> = cubes
-                .map(|cube| emit::iptables::permit(finding.family, &chain.name, &cube, &comment))
+                .map(|cube| emit::permit(IPTABLES, chain, finding.family, &cube, &comment))
                 .collect();
             match lines {
                 Some(lines) => fix.lines = lines.concat(),

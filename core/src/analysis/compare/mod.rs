@@ -170,7 +170,7 @@ impl Plan {
         let rules = firewalls.map(|firewall| firewall.rules(family));
         let tokens: Tokens = tokens(sources, firewalls, rules);
         let each = HOOKS.into_iter().map(|hook| {
-            let bases = rules.map(|rules| rules.bases(hook.way()));
+            let bases = rules.map(|rules| rules.course(hook).chains);
             let alignment = align::align(rules, &tokens, &bases);
             (hook, bases, alignment)
         });

@@ -37,9 +37,9 @@ pub(super) fn entering(hook: Hook, family: Family) -> Cube {
     let none = Ranges::single(IfName::NONE.0);
     let real = Ranges::full().subtract(&none);
     let (in_interface, out_interface) = match hook {
-        Hook::Prerouting | Hook::Input => (real, none),
+        Hook::Ingress | Hook::Prerouting | Hook::Input => (real, none),
         Hook::Forward => (real.clone(), real),
-        Hook::Output | Hook::Postrouting => (none, real),
+        Hook::Output | Hook::Postrouting | Hook::Egress => (none, real),
     };
     Cube {
         in_interface,

@@ -323,7 +323,7 @@ impl Generator<'_> {
     }
 
     fn masquerade(&mut self, draft: Draft, chain: &str, priority: Option<i32>) {
-        let lo = super::draft::interface("lo").unwrap_or(Ranges::empty());
+        let lo = super::draft::interface("lo").unwrap_or_default();
         let draft = draft.interfaces(End::Destination, &Ranges::full().subtract(&lo));
         self.put(chain, draft.does(Does::Masquerade), priority);
     }
