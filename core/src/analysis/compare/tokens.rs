@@ -189,6 +189,11 @@ impl<'a> Reader<'a> {
             target: None,
             open,
         };
+        let effects = if rule.effects.is_empty() {
+            String::new()
+        } else {
+            format!("{:?}", rule.effects)
+        };
         match &rule.action {
             Action::Jump(to) => {
                 meaning.does = "jump".into();
@@ -200,6 +205,7 @@ impl<'a> Reader<'a> {
             }
             other => meaning.does = format!("{other:?}"),
         }
+        meaning.does.push_str(&effects);
         meaning
     }
 
