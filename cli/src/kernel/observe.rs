@@ -146,6 +146,15 @@ fn traced(
         return false;
     }
     let all = message.attributes;
+    if std::env::var("ODEBUG").is_ok() {
+        eprintln!(
+            "T {:?} {:?} h={:?} hdr={:?}",
+            text(all, 1),
+            text(all, 2),
+            attribute(all, 3),
+            attribute(all, 8).map(|b| (wire::number(b), b.len()))
+        );
+    }
     // Only the first message of each base chain shows the packet.
     if let Some(number) = attribute(all, 8).and_then(wire::number) {
         if number == 0 {

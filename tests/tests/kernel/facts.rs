@@ -18,13 +18,10 @@ use std::fs;
 use std::path::Path;
 
 /// Facts that Portwright has no certain answer for, or not yet the right one.
-const OPEN: [&str; 6] = [
+const OPEN: [&str; 3] = [
     "fragments-in-forward",
     "ip6tables-ah",
     "ip6tables-extension-headers",
-    "nat-before-filter",
-    "output",
-    "untracked-is-not-translated",
 ];
 
 /// A case as its folder holds it.

@@ -4,8 +4,8 @@ use crate::ruleset::{HOST, Language};
 use crate::tally::Tally;
 use portwright::engine::PacketInput;
 use portwright::firewall::{
-    Action, Chain, Decider, End, Firewall, Hook, Outcome, Program, RejectWith, Rule, Step, Traced,
-    Verdict,
+    Action, Chain, Decider, Effect, End, Firewall, Hook, Outcome, Program, RejectWith, Rule, Step,
+    Traced, Verdict,
 };
 use portwright::net::{Family, Protocol};
 use portwright::packet::{Budget, CtState, Cube, MarkBits, Packet, tcp_flags};
@@ -248,20 +248,35 @@ impl<'a> Judge<'a> {
         if let Some(found) = self.lookup(probe.hook, packet) {
             looked_up = true;
             if !walk_agrees(&found, traced) {
-                faults += "the walk of all packets differs for this one\n";
+                let found = found.into_iter().cloned().collect::<Vec<_>>();
+                let _ = writeln!(
+                    faults,
+                    "the walk of all packets differs for this one: {}",
+                    ends(&found)
+                );
             }
         }
         self.tally.in_walks += usize::from(looked_up);
         faults
     }
 
-    /// Rules without effect whose match is not modelled, as the observer names them.
+    /// Rules on which no verdict depends by themselves, as the observer names them: without effect
+    /// and with a match that is not modelled, or about marks of connections, which packets without
+    /// one do not have.
     fn idle(&self, family: Family) -> BTreeSet<String> {
         let rules = self.firewall.rules(family);
         let of_chain = |chain: &Chain| {
             let idle = chain.rules.iter().filter(|rule| {
                 let open = rule.matches.iter().any(|cube| !cube.unknown.is_empty());
-                open && rule.action == Action::Continue && rule.effects.is_empty()
+                let marks = rule.effects.iter().any(|effect| {
+                    matches!(
+                        effect,
+                        Effect::SetConnMark { .. }
+                            | Effect::MarkFromConn { .. }
+                            | Effect::ConnFromMark { .. }
+                    )
+                });
+                rule.action == Action::Continue && (marks || open && rule.effects.is_empty())
             });
             let name = |rule: &Rule| format!("{}/{}/{}", chain.table, chain.name, rule.number);
             idle.map(name).collect::<Vec<_>>()
@@ -276,17 +291,19 @@ impl<'a> Judge<'a> {
             |entry: &&(Family, Hook, Option<Vec<Outcome>>)| (entry.0, entry.1) == (family, hook);
         if !self.walks.iter().any(|entry| same(&entry)) {
             let mut all = Cube::any(family);
-            all.mark = MarkBits {
+            let unmarked = MarkBits {
                 care: u32::MAX,
                 value: 0,
             };
+            (all.mark, all.conn_mark) = (unmarked, unmarked);
             let outcomes = walk(&self.programs[family as usize], hook, all, WALK_BUDGET);
             self.walks.push((family, hook, outcomes));
         }
         let (.., outcomes) = self.walks.iter().find(same)?;
+        let one = Cube::packet(packet);
         let holds = |outcome: &&Outcome| {
             let cube = outcome.cube.clone().without_assumptions();
-            cube.contains(packet, |_| true)
+            cube.overlaps(&one)
         };
         Some(outcomes.as_ref()?.iter().filter(holds).collect())
     }
