@@ -117,6 +117,7 @@ pub(super) fn read(
         return;
     };
     complete(&mut config, anywhere, notes);
+    backend(&mut config, notes);
     report_damage(&config, notes);
     if let Some(assembly) = direct::lines(&config, notes) {
         assemble::read(&assembly, anywhere.source, context, firewall, notes);
@@ -125,6 +126,28 @@ pub(super) fn read(
     generator.run(anywhere);
     let rules = std::mem::take(&mut generator.rules);
     lower::lower(&rules, firewall, context.host);
+}
+
+/// The iptables backend makes the same decisions in chains of other names. Direct rules stand
+/// elsewhere in them, and an accept of theirs is final there.
+fn backend(config: &mut Config, notes: &mut Notes) {
+    let Some(span) = config.settings.iptables else {
+        return;
+    };
+    assume(
+        notes,
+        span,
+        "the rules stand in iptables (`FirewallBackend=iptables`): shown as firewalld makes them \
+         in nftables, which decides the same"
+            .to_owned(),
+        "give `iptables-save` and `ip6tables-save` instead for the rules themselves",
+    );
+    if let Some(direct) = config.direct.first() {
+        config.damage.push(tree::Fault::new(
+            direct.span,
+            "direct rules together with `FirewallBackend=iptables` are not modelled",
+        ));
+    }
 }
 
 /// Adds what every firewalld has, where no file says it.
