@@ -1,6 +1,8 @@
 //! The command line's shape, and the options that commands share.
 
-use crate::commands::{call, catalog, completions, explain, lint, man, resolve, schema, trace};
+use crate::commands::{
+    audit, call, catalog, completions, explain, lint, man, resolve, schema, trace,
+};
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portwright::catalog::{Mode, Scalar};
@@ -33,6 +35,7 @@ pub enum Color {
 pub enum Command {
     Resolve(resolve::Options),
     Lint(lint::Options),
+    Audit(audit::Options),
     Trace(trace::Options),
     Catalog(catalog::Options),
     Explain(explain::Options),

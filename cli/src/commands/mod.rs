@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod audit;
 pub mod call;
 pub mod catalog;
 pub mod completions;
@@ -19,6 +20,7 @@ pub fn run(command: Command) -> Result<Exit, Stop> {
     match command {
         Command::Resolve(options) => resolve::run(&options),
         Command::Lint(options) => lint::run(&options),
+        Command::Audit(options) => audit::run(&options),
         Command::Trace(options) => trace::run(&options),
         Command::Catalog(options) => catalog::run(&options),
         Command::Explain(options) => explain::run(options),

@@ -3,12 +3,14 @@
 //! Material: public firewall code (see the errata): `4/tcp` for IP-in-IP, `ipip` meaning 94,
 //! `4789/tcp` for VXLAN, WireGuard as TCP.
 
+use super::Subject;
 use super::finding::Finding;
-use super::point::Point;
+use super::hygiene::name;
 use crate::diagnostic::mistake as codes;
-use crate::firewall::{Action, Rule, RuleId};
+use crate::firewall::{Action, Hook, Rule, RuleId, Rules};
 use crate::net::{Family, Protocol};
-use crate::packet::{ByteSet, Ranges};
+use crate::packet::{ByteSet, Cube, IfName, Ranges};
+use crate::source::Span;
 
 /// A mistake that a rule's match gives away.
 struct Mistake {
@@ -69,10 +71,10 @@ const fn tunnel(
 
 /// All such rules of a firewall.
 #[must_use]
-pub fn mistakes(point: &Point<'_>) -> Vec<Finding> {
+pub fn mistakes(subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for family in Family::ALL {
-        let rules = point.firewall.rules(family);
+        let rules = subject.firewall.rules(family);
         for (chain_id, chain) in rules.iter() {
             for (index, rule) in (0..).zip(&chain.rules) {
                 let id = RuleId {
@@ -102,6 +104,41 @@ pub fn mistakes(point: &Point<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A finding about a rule that asks for an interface which no packet has where it stands; none when
+/// that is not why nothing arrives at it.
+pub(super) fn impossible_interface(
+    rules: &Rules,
+    span: Span,
+    family: Family,
+    at: RuleId,
+) -> Option<Finding> {
+    let (rule, chain) = (rules.rule(at)?, rules.chain(at.chain)?);
+    let hook = chain.base?.hook;
+    let lacks = |names: &Ranges<u128>| !names.contains(IfName::NONE.0) && !names.is_empty();
+    let (side, lacking): (_, fn(&Cube) -> &Ranges<u128>) = match hook {
+        Hook::Input | Hook::Prerouting => ("outgoing", |cube| &cube.out_interface),
+        Hook::Output => ("incoming", |cube| &cube.in_interface),
+        _ => return None,
+    };
+    if !rule.matches.iter().all(|cube| lacks(lacking(cube))) {
+        return None;
+    }
+    let message = format!(
+        "{} can never match: packets have no {side} interface at {hook}",
+        name(rules, at)
+    );
+    let mut finding = Finding::new(&codes::IMPOSSIBLE_INTERFACE, family, message);
+    finding.rule = Some(at);
+    finding.place(span, "this rule");
+    finding.help = Some(match side {
+        "outgoing" => {
+            "ask for the incoming interface, or move the rule to OUTPUT or FORWARD".into()
+        }
+        _ => "ask for the outgoing interface, or move the rule to INPUT or FORWARD".into(),
+    });
+    Some(finding)
 }
 
 /// Whether a rule is a classic mistake: then what it permits is not also reported as excess.

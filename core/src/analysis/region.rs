@@ -188,6 +188,15 @@ const WORKLOADS: &[&str] = &[
     "azv", "br-", "cali", "cni", "docker", "lxc", "lxd", "podman", "veth", "virbr",
 ];
 
+/// Whether all of these interfaces lead to such.
+pub(super) fn is_workload(names: &Ranges<u128>) -> bool {
+    let known = WORKLOADS
+        .iter()
+        .filter_map(|name| IfName::starting_with(name));
+    let all = known.fold(Ranges::empty(), |all, names| all.union(&names));
+    names.is_subset(&all)
+}
+
 /// What packets from and to other machines look like at a hook: whole, unmarked, by an interface
 /// that leads to other machines. (Marks that eBPF programs or a local sender's socket set are not
 /// seen in exports.)

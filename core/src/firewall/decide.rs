@@ -119,7 +119,7 @@ impl Program<'_> {
             ended: BTreeMap::new(),
             matched: BTreeSet::new(),
         };
-        for base in self.bases(hook) {
+        for &base in self.bases(hook) {
             run.base(base)?;
         }
         run.finish(hull.mark)

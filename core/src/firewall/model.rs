@@ -3,6 +3,7 @@
 use crate::net::{Family, Protocol};
 use crate::packet::{ByteSet, Cube};
 use crate::source::Span;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Everything that one system's exports say, in one model.
@@ -15,6 +16,23 @@ pub struct Firewall {
     /// Predicates that are not modelled; [`Cube::unknown`] refers to them by position. Shared by
     /// both families.
     pub unknowns: Vec<Unknown>,
+    /// Named sets, by name; with the table where names are a table's own (`inet fw/blocked`).
+    pub objects: BTreeMap<String, Object>,
+}
+
+/// A named set, and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Where it is declared.
+    pub span: Span,
+    /// Lines of the rules that name it.
+    pub uses: BTreeSet<Span>,
+    /// Whether another set holds it, or rules fill it.
+    pub used_by_others: bool,
+    /// Whether it has no element.
+    pub empty: bool,
+    /// Whether software, not a person, keeps it.
+    pub generated: bool,
 }
 
 /// The chains that packets of one family meet.
@@ -179,6 +197,13 @@ impl Firewall {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// Notes that a line names a set.
+    pub fn uses(&mut self, name: &str, line: Span) {
+        if let Some(object) = self.objects.get_mut(name) {
+            object.uses.insert(line);
         }
     }
 

@@ -5,17 +5,35 @@ use super::model::{Action, ChainId, Hook, RuleId, Rules};
 use crate::net::Family;
 use crate::packet::{Cube, Index, Packet};
 use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The rules of one family, indexed. Build it once, ask it often.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Program<'a> {
     /// The rules that it is made from.
     pub rules: &'a Rules,
     /// Their family.
     pub family: Family,
-    chains: Vec<Prepared<'a>>,
-    circular: FxHashSet<RuleId>,
+    chains: Arc<[Prepared<'a>]>,
+    circular: Arc<FxHashSet<RuleId>>,
+    /// For each hook, the base chains that a packet passes.
+    bases: Arc<BTreeMap<Hook, Vec<ChainId>>>,
+    /// Rules that are left out, in ascending order.
+    without: Arc<[RuleId]>,
 }
+
+/// All of them.
+const HOOKS: [Hook; 5] = [
+    Hook::Prerouting,
+    Hook::Input,
+    Hook::Forward,
+    Hook::Output,
+    Hook::Postrouting,
+];
+
+/// What a rule that is left out does.
+static NOTHING: Action = Action::Continue;
 
 /// One chain: its matches in the order of its rules, and the index over them.
 #[derive(Debug)]
@@ -47,19 +65,39 @@ impl<'a> Program<'a> {
             rules,
             family,
             chains: chains.collect(),
-            circular: circular_jumps(rules).into_iter().collect(),
+            circular: Arc::new(circular_jumps(rules).into_iter().collect()),
+            bases: Arc::new(HOOKS.map(|hook| (hook, rules.bases(hook.way()))).into()),
+            without: Arc::from([]),
         }
+    }
+
+    /// The same rules without these, as if they had been deleted. Costs nothing.
+    #[must_use]
+    pub fn without(&self, mut left_out: Vec<RuleId>) -> Self {
+        left_out.sort_unstable();
+        Self {
+            without: left_out.into(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a rule is left out.
+    pub(super) fn leaves_out(&self, id: RuleId) -> bool {
+        !self.without.is_empty() && self.without.binary_search(&id).is_ok()
     }
 
     /// The base chains that a packet passes when the host is asked about this hook.
     #[must_use]
-    pub fn bases(&self, hook: Hook) -> Vec<ChainId> {
-        self.rules.bases(hook.way())
+    pub fn bases(&self, hook: Hook) -> &[ChainId] {
+        self.bases.get(&hook).map_or(&[], Vec::as_slice)
     }
 
     /// What a rule does; jumps on a circle have an unknown effect.
     pub(super) fn action(&self, id: RuleId) -> Option<&'a Action> {
         let rule = self.rules.rule(id)?;
+        if self.leaves_out(id) {
+            return Some(&NOTHING);
+        }
         if !self.circular.is_empty() && self.circular.contains(&id) {
             return None;
         }

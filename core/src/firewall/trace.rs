@@ -102,6 +102,34 @@ impl Program<'_> {
     pub fn trace(&self, unknowns: &[Unknown], hook: Hook, packet: &Packet) -> Traced {
         explore(self.rules, Some(self), unknowns, hook, packet)
     }
+
+    /// A packet's way in one world: with these truth values of unknown predicates, and where its
+    /// way asks for more, with those that let it go on (they are added). None where chains call
+    /// each other in a circle, or too many predicates are asked for.
+    #[must_use]
+    pub fn trace_in_world(
+        &self,
+        hook: Hook,
+        packet: &Packet,
+        assumed: &mut Vec<(u32, bool)>,
+    ) -> Option<(Verdict, Vec<Step>)> {
+        for _ in 0..MOST_RUNS {
+            let mut run = Run {
+                rules: self.rules,
+                program: Some(self),
+                packet: *packet,
+                assumed,
+                steps: Vec::new(),
+                taken: 0,
+            };
+            match run.bases(self.bases(hook)) {
+                Ok(verdict) => return Some((verdict, run.steps)),
+                Err(Stop::Needs(predicate)) => assumed.push((predicate, false)),
+                Err(Stop::Circle(_)) => return None,
+            }
+        }
+        None
+    }
 }
 
 /// Runs the packet under every combination of the unknown predicates that its way asks for.
@@ -112,7 +140,8 @@ fn explore(
     hook: Hook,
     packet: &Packet,
 ) -> Traced {
-    let bases = rules.bases(hook.way());
+    let all = || rules.bases(hook.way());
+    let bases = program.map_or_else(all, |program| program.bases(hook).to_vec());
     let mut open: Vec<Vec<(u32, bool)>> = vec![Vec::new()];
     let mut first: Option<(Verdict, Vec<Step>)> = None;
     let mut verdicts = BTreeSet::new();
@@ -237,10 +266,11 @@ impl Run<'_> {
             let Some(rule) = chain.rules.get(index as usize) else {
                 continue;
             };
-            if !self.matches(&rule.matches)? {
+            let at = RuleId { chain: id, index };
+            let left_out = self.program.is_some_and(|program| program.leaves_out(at));
+            if left_out || !self.matches(&rule.matches)? {
                 continue;
             }
-            let at = RuleId { chain: id, index };
             self.steps.push(Step::Match(at));
             self.taken += 1;
             if depth > DEEPEST || self.taken > MOST_STEPS {

@@ -68,7 +68,7 @@ struct Task {
 
 struct Walk<'p, 'a, F> {
     program: &'p Program<'a>,
-    bases: Vec<ChainId>,
+    bases: &'p [ChainId],
     mark: MarkBits,
     target: Option<RuleId>,
     stack: Vec<Task>,

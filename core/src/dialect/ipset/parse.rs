@@ -48,7 +48,7 @@ pub(in crate::dialect) fn read(
             [] => Ok(()),
             [first, ..] if first.starts_with('#') => Ok(()),
             ["create" | "-N", name, kind, rest @ ..] => {
-                sets.create(name, kind, rest);
+                sets.create(span, name, kind, rest);
                 Ok(())
             }
             ["add" | "-A", name, element, rest @ ..] => {
@@ -89,7 +89,7 @@ fn option<'a>(rest: &[&'a str], keyword: &str) -> Option<&'a str> {
 }
 
 impl Sets {
-    fn create(&mut self, name: &str, kind: &str, rest: &[&str]) {
+    fn create(&mut self, span: Span, name: &str, kind: &str, rest: &[&str]) {
         let kind = match kind {
             "list:set" | "setlist" => Kind::List,
             "bitmap:port" | "portmap" => Kind::Ports,
@@ -121,6 +121,7 @@ impl Sets {
         self.sets.insert(
             name.to_string(),
             Set {
+                span,
                 kind,
                 family,
                 expires,

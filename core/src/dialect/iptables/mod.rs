@@ -82,6 +82,11 @@ pub(super) fn read(
         section::split(context.sources, id, &mut sections, notes);
     }
     let traits = section::traits(&sections);
+    for name in &traits.changing_sets {
+        if let Some(object) = firewall.objects.get_mut(name) {
+            object.used_by_others = true;
+        }
+    }
     let mut lowering = lower::Lowering::new(context, firewall, notes, traits);
     let mut tables = tables::Tables::default();
     for section in &sections {

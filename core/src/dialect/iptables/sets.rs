@@ -42,6 +42,7 @@ pub(super) fn lower(
         unmodelled(all, module, work);
         return Ok(());
     }
+    all.firewall.uses(&name.text, work.line);
     let family = work.family();
     let key = format!("{family:?} {} {directions:?} {nomatch}", name.text);
     if !all.set_matches.contains_key(&key) {
