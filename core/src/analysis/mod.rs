@@ -4,21 +4,19 @@
 //! One file per kind of finding; each sees only the [`crate::firewall`] model and the flows.
 
 mod accepted;
+mod audit;
 mod coverage;
 mod excess;
 mod finding;
-mod hygiene;
-mod mistake;
 mod point;
 mod region;
 mod subject;
 
 pub use accepted::AcceptedList;
+pub use audit::{Needs, audit};
 pub use coverage::{Coverage, Fate, coverage};
 pub use excess::excess;
 pub use finding::{Finding, Note};
-pub use hygiene::hygiene;
-pub use mistake::mistakes;
 pub use point::{Direction, Point, Stands};
 pub use region::{Phase, Required, required};
 pub use subject::Subject;

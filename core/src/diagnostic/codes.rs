@@ -200,6 +200,57 @@ codes! {
         /// Ask for `-i` in INPUT and for `-o` in OUTPUT; or move the rule to the chain that was
         /// meant.
         IMPOSSIBLE_INTERFACE = "PW402" "impossible-interface" Warning "a rule asks for an interface that packets do not have there";
+        /// The rule opens a port that only the host itself uses: health checks and metrics of
+        /// kubelet (10248), kube-proxy (10249), kube-controller-manager (10257), kube-scheduler
+        /// (10259), etcd (2381), and Cilium's own ports where the comment names Cilium.
+        ///
+        /// Loopback needs no opening: delete the rule, unless something outside scrapes metrics.
+        LOOPBACK_PORT = "PW403" "loopback-port" Warning "a port that only the host itself uses is opened";
+        /// Everyone can reach a service that must not be open to everyone: etcd, kubelet, Docker
+        /// (errors), databases, file shares, remote desktops (warnings). A packet proves it.
+        ///
+        /// Only reported where no site says what is needed; else *excess* tells it exactly.
+        EXPOSED = "PW404" "exposed" Warning "a sensitive service is open to every address";
+        /// The comment names the other of two services: 10259 is kube-scheduler, 10257 is
+        /// kube-controller-manager. Published port lists have them swapped.
+        SWAPPED_PORTS = "PW405" "swapped-ports" Note "a comment names the other service";
+        /// Connections are permitted, but not the ICMP errors that tell that a packet is too large
+        /// for the way (`fragmentation needed` in IPv4, `packet too big` in IPv6). Connections
+        /// then hang as soon as they carry much, wherever a tunnel makes the way narrower.
+        ///
+        /// Permit the conntrack state RELATED, which is exactly such errors about known
+        /// connections.
+        PATH_MTU = "PW406" "path-mtu" Warning "errors about too large packets are denied";
+        /// IPv6 connections are permitted, but not neighbour discovery (ICMPv6 types 133 to 136),
+        /// without which no IPv6 packet finds its receiver. Connection tracking leaves these
+        /// packets alone, so a rule for the states NEW or ESTABLISHED does not match them.
+        NEIGHBOUR_DISCOVERY = "PW407" "neighbour-discovery" Error "IPv6 neighbour discovery is denied";
+        /// First packets of connections are permitted, but not their later packets or their
+        /// answers: no such connection can work. Usually the rule for ESTABLISHED and RELATED is
+        /// missing, in this chain or in that of the other direction.
+        NO_REPLIES = "PW408" "no-replies" Warning "connections are permitted, but not their answers";
+        /// Packets of the conntrack state INVALID are dropped behind a rule that has permitted
+        /// some of them. Put the drop at the top.
+        LATE_INVALID = "PW409" "late-invalid" Note "invalid packets are dropped too late";
+        /// A rule asks for the conntrack state where connection tracking has not run yet (the raw
+        /// table; in nftables a priority below -200): there every packet is INVALID.
+        ///
+        /// Ask in the filter table.
+        EARLY_STATE = "PW410" "early-state" Warning "a rule asks for the state of untracked packets";
+        /// A rule permits first packets to every port when they come from a certain port. Whoever
+        /// sends chooses that port, so it permits everything. Usually a destination port was
+        /// meant, or the answers of a service, which the state ESTABLISHED names.
+        SOURCE_PORT = "PW411" "source-port" Warning "a rule permits by source port";
+        /// Both families are exported, and a rule for a port without addresses stands in IPv4
+        /// only, while IPv6 does the opposite: a service that works in one family only (note), or
+        /// a port that is closed in IPv4 and open in IPv6 (warning).
+        NO_TWIN = "PW412" "no-twin" Note "a rule stands in IPv4 only";
+        /// Rules of both backends of iptables (legacy and nf_tables) are in force. Both are
+        /// applied to every packet, but each tool shows only its own: what one permits, the other
+        /// may deny.
+        ///
+        /// Move everything to one backend, and flush the other.
+        TWO_BACKENDS = "PW413" "two-backends" Warning "legacy and nf_tables rules are both in force";
     }
 }
 

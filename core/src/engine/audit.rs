@@ -3,7 +3,7 @@
 use super::describe::{About, describe, not_modelled, sort, wanted};
 use super::session::Session;
 use super::{AuditRequest, AuditResult, AuditSummary, ExportData, trace};
-use crate::analysis::{self, Subject};
+use crate::analysis::{self, Needs, Subject};
 use crate::diagnostic::Severity;
 use crate::dialect;
 
@@ -19,8 +19,7 @@ pub(super) fn audit(session: &mut Session, request: &AuditRequest) -> Option<Aud
     }
     let firewall = loaded.firewall;
     let subject = Subject::new(&firewall);
-    let mut findings = analysis::hygiene(&subject);
-    findings.extend(analysis::mistakes(&subject));
+    let findings = analysis::audit(&subject, Needs::Unknown);
     let about = About {
         guards: "",
         flow: None,

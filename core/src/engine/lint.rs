@@ -6,7 +6,7 @@ use super::resolve::{flow_id, requirements_data};
 use super::session::Session;
 use super::{ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary};
 use super::{detect, trace};
-use crate::analysis::{self, AcceptedList, Fate, Finding, Point, Required, Stands};
+use crate::analysis::{self, AcceptedList, Fate, Finding, Needs, Point, Required, Stands};
 use crate::diagnostic::{Code, Diagnostic, Severity, coverage, input, requirement};
 use crate::dialect::{self, HostFacts, Loaded};
 use crate::emit;
@@ -160,8 +160,7 @@ impl Run<'_> {
         }
         let accepted = Family::ALL.map(|family| (family, accepted.packets(family)));
         findings.extend(analysis::excess(self.graph, &point, &required, &accepted));
-        findings.extend(analysis::hygiene(&point.subject));
-        findings.extend(analysis::mistakes(&point.subject));
+        findings.extend(analysis::audit(&point.subject, Needs::Known));
         let describe = Describe {
             session,
             run: self,

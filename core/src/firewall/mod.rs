@@ -20,8 +20,8 @@ pub(crate) mod tests;
 pub use circular::circular_jumps;
 pub use decide::{Ask, Decided, Decision, MOST_NODES};
 pub use model::{
-    Action, Base, Chain, ChainId, Firewall, Hook, Object, Policy, RejectWith, Rule, RuleId, Rules,
-    Unknown,
+    Action, Base, Chain, ChainId, Firewall, Hook, Object, Policy, RejectWith, Remark, Rule, RuleId,
+    Rules, Unknown,
 };
 pub use program::Program;
 pub use trace::{Dependency, Step, Traced, Verdict, trace};

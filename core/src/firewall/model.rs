@@ -1,5 +1,6 @@
 //! Chains, rules, matches, actions.
 
+use crate::diagnostic::Code;
 use crate::net::{Family, Protocol};
 use crate::packet::{ByteSet, Cube};
 use crate::source::Span;
@@ -18,6 +19,21 @@ pub struct Firewall {
     pub unknowns: Vec<Unknown>,
     /// Named sets, by name; with the table where names are a table's own (`inet fw/blocked`).
     pub objects: BTreeMap<String, Object>,
+    /// Mistakes that only the text shows, not what it means.
+    pub remarks: Vec<Remark>,
+}
+
+/// A mistake that the reader of a text saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Which kind.
+    pub code: &'static Code,
+    /// Where.
+    pub span: Span,
+    /// What is the matter.
+    pub message: String,
+    /// What to do.
+    pub help: &'static str,
 }
 
 /// A named set, and who uses it.

@@ -87,6 +87,11 @@ pub(super) fn read(
             object.used_by_others = true;
         }
     }
+    let told = texts
+        .iter()
+        .filter_map(|&id| section::told_of_legacy(context.sources, id));
+    firewall.remarks.extend(told);
+    firewall.remarks.extend(section::backends(&sections));
     let mut lowering = lower::Lowering::new(context, firewall, notes, traits);
     let mut tables = tables::Tables::default();
     for section in &sections {

@@ -5,7 +5,7 @@ use super::Audit;
 use super::life::Covering;
 use super::line::{Dead, Line, Part, about, chain_name, name};
 use crate::analysis::Finding;
-use crate::analysis::mistake::impossible_interface;
+use crate::analysis::audit::mistake::impossible_interface;
 use crate::diagnostic::hygiene as codes;
 use crate::firewall::{Action, Decider, End, Hook, Program, Rule, Rules};
 use crate::packet::{Budget, Cube, MarkBits, PacketSet};
@@ -157,11 +157,7 @@ fn needed(rules: &Rules, part: Part, rule: &Rule, named: &mut Vec<Decider>) {
 
 /// Shows what becomes of one of its packets instead, a first one where there is.
 fn show(finding: &mut Finding, audit: &Audit<'_, '_>, part: Part, rule: &Rule) {
-    let examiner = match part.family {
-        crate::net::Family::V4 => &audit.v4,
-        crate::net::Family::V6 => &audit.v6,
-    };
-    let Some(entries) = examiner.reach.of(part.id.chain) else {
+    let Some(entries) = audit.asked(part.family).reach.of(part.id.chain) else {
         return;
     };
     let first = super::life::telling(part.family);

@@ -1,5 +1,5 @@
-//! What rules do not do: those that never match, change nothing, or are for nothing. Needs no
-//! site.
+//! What is wrong with rules whatever is required: those that never match, change nothing, or are
+//! for nothing; classic mistakes; and, where nobody says what is needed, what permits too much.
 //!
 //! A *line* is what a person wrote: one rule of the kernel, which may be several of the model (one
 //! for each family of an `inet` table, one for each element of a verdict map). Findings are about
@@ -10,6 +10,7 @@ mod duplicate;
 mod empty;
 mod life;
 mod line;
+mod mistake;
 mod over_wide;
 mod partly;
 mod reach;
@@ -28,8 +29,9 @@ use crate::net::Family;
 use crate::source::Span;
 use life::Examiner;
 use line::Part;
+use mistake::Permits;
 
-pub(in crate::analysis) use line::name;
+pub(in crate::analysis) use mistake::is_mistaken;
 use std::collections::BTreeSet;
 
 /// What is asked of every line.
@@ -44,53 +46,77 @@ struct Audit<'s, 'a> {
     reported: BTreeSet<Span>,
     /// Lines about which something was too complex to decide.
     unchecked: Vec<Span>,
+    /// What rules permit.
+    permits: Permits,
 }
 
-/// All hygiene findings about a firewall.
+/// Whether it is known what has to be permitted. Then excess tells exactly what is too much, and
+/// the rules of thumb are silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// A site says it.
+    Known,
+    /// Nobody does.
+    Unknown,
+}
+
+/// All findings about a firewall's rules.
 #[must_use]
-pub fn hygiene(subject: &Subject<'_>) -> Vec<Finding> {
+pub fn audit(subject: &Subject<'_>, needs: Needs) -> Vec<Finding> {
     let mut audit = Audit {
         subject,
         v4: Examiner::new(subject, subject.program(Family::V4)),
         v6: Examiner::new(subject, subject.program(Family::V6)),
         findings: Vec::new(),
         dead: BTreeSet::new(),
-        reported: BTreeSet::new(),
+        reported: subject.firewall.remarks.iter().map(|r| r.span).collect(),
         unchecked: Vec::new(),
+        permits: Permits::default(),
     };
     let lines = line::lines(subject.firewall);
     let duplicates = duplicate::duplicates(subject, &lines);
     let behind = unreachable::behind(&audit);
     let mut live = Vec::new();
-    for line in &lines {
-        if line.generated {
-            continue;
-        }
+    for line in lines.iter().filter(|line| !line.generated) {
         if let Some(first) = duplicates.get(&line.span) {
             audit.dead.insert(line.span);
             audit.reported.insert(line.span);
-            audit
-                .findings
-                .extend(duplicate::describe(subject, line, *first));
+            let found = duplicate::describe(subject, line, *first);
+            audit.findings.extend(found);
         } else if let Some(examples) = audit.line(line, &behind) {
             live.push((line, examples));
         }
     }
     for (line, examples) in live {
-        if !audit.redundant(line, &examples) {
+        let idle = audit.redundant(line, &examples);
+        if !idle {
             audit.partly(line);
+        }
+        audit.permits.note(&audit.subject, &examples);
+        let found = mistake::of_line(&audit, line, needs);
+        if found.is_empty() && !idle && needs == Needs::Unknown {
             audit.over_wide(line);
         }
+        audit.findings.extend(found);
     }
     audit.unreachable(&behind);
     let mut findings = std::mem::take(&mut audit.findings);
     findings.extend(not_checked(&audit));
     findings.extend(chains::chains(subject, &audit.v4.reach, &audit.v6.reach));
     findings.extend(sets::sets(subject.firewall));
+    findings.extend(mistake::of_system(&audit));
     findings
 }
 
 impl<'s, 'a> Audit<'s, 'a> {
+    /// What answers questions about a family.
+    fn asked(&self, family: Family) -> &Examiner<'s, 'a> {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+
     fn examiner(&mut self, family: Family) -> &mut Examiner<'s, 'a> {
         match family {
             Family::V4 => &mut self.v4,

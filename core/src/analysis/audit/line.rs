@@ -129,7 +129,10 @@ impl Audit<'_, '_> {
             return Some(live);
         }
         let found = if dead.covered.is_empty() && dead.behind.is_empty() {
-            empty::describe(self.subject, line, &dead)
+            let told = self.reported.contains(&line.span);
+            (!told)
+                .then(|| empty::describe(self.subject, line, &dead))
+                .flatten()
         } else {
             self.dead.insert(line.span);
             shadowed::describe(self, line, &dead)

@@ -39,7 +39,7 @@ pub(super) struct Example {
 /// What is known of a rule, or of a part of what it matches.
 #[derive(Debug, Clone)]
 pub(super) enum Life {
-    /// It matches packets; perhaps examples of them.
+    /// It matches packets, or may; perhaps examples of them.
     Matched(Vec<Example>),
     /// No packet arrives at it and matches: who decides them.
     Covered(Covering),
@@ -83,7 +83,8 @@ impl<'s, 'a> Examiner<'s, 'a> {
         }
     }
 
-    /// Who decides the packets of these cubes before the rule; none when packets arrive at it.
+    /// Who decides the packets of these cubes before the rule; none when packets arrive at it, or
+    /// may.
     pub(super) fn covering(
         &mut self,
         at: RuleId,
@@ -92,7 +93,9 @@ impl<'s, 'a> Examiner<'s, 'a> {
         let entries = self.reach.of(at.chain).cloned().unwrap_or_default();
         let mut covering = Covering::new();
         for (hook, entry) in &entries {
-            if self.arrives(*hook, at, &starts(cubes, entry), &mut covering)? {
+            let arrives = self.arrives(*hook, at, &starts(cubes, entry), &mut covering)?;
+            // Packets whose fate is unknown may have come to it.
+            if arrives || covering.values().any(|(_, end)| *end == End::Depends) {
                 return Ok(None);
             }
         }

@@ -210,11 +210,10 @@ impl Audit<'_, '_> {
             let (Some(rule), Some(without)) = (self.part(*part), of(part.family)) else {
                 return false;
             };
-            let examiner = match part.family {
-                Family::V4 => &self.v4,
-                Family::V6 => &self.v6,
-            };
-            match examiner.deciders_without(part.id, &rule.matches, without) {
+            match self
+                .asked(part.family)
+                .deciders_without(part.id, &rule.matches, without)
+            {
                 Ok(Some(found)) => deciders.extend(found.into_iter().map(|by| (part.family, by))),
                 Ok(None) => return false,
                 Err(OverBudget) => {
