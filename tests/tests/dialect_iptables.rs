@@ -7,7 +7,7 @@
 use portwright::dialect::{DIALECTS, HostFacts, Loaded, load};
 use portwright::firewall::{Action, Decider, Firewall, Hook, Step, Traced, Verdict, trace};
 use portwright::net::{Family, Protocol, number};
-use portwright::packet::{CtState, Fragment, IfName, Packet, tcp_flags};
+use portwright::packet::{CtState, Fragment, IfName, Packet, RareValues, tcp_flags};
 use portwright::source::Sources;
 use proptest::prelude::*;
 use std::fs;
@@ -39,6 +39,8 @@ fn packet(text: &str) -> Packet {
         in_interface: IfName::NONE,
         out_interface: IfName::NONE,
         mark: 0,
+        conn_mark: 0,
+        rare: RareValues::default(),
         fragment: Fragment::First,
     };
     let mut flags = "S";
@@ -96,7 +98,12 @@ fn path(firewall: &Firewall, family: Family, traced: &Traced) -> String {
         Some(match *decider {
             Decider::Rule(id) => {
                 let chain = rules.chain(id.chain).unwrap();
-                format!("{}/{}/{}:{verdict}", chain.table, chain.name, id.index + 1)
+                format!(
+                    "{}/{}/{}:{verdict}",
+                    chain.table,
+                    chain.name,
+                    rules.number(id)
+                )
             }
             Decider::Policy(id) => {
                 let chain = rules.chain(id).unwrap();

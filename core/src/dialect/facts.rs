@@ -1,7 +1,9 @@
 //! What is known of the host that exports were taken from, and how `ip` tells it.
 
 use crate::diagnostic::{Diagnostic, input};
-use crate::net::Prefix;
+use crate::firewall::{Route, Routing};
+use crate::net::{Family, Prefix, bounds, number};
+use crate::packet::{IfName, Ranges};
 use crate::source::{SourceId, Sources, Span};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -22,11 +24,26 @@ pub struct HostFacts {
     pub addresses_complete: bool,
     /// Addresses that are certainly not its own: those of the site's other hosts.
     pub elsewhere: BTreeSet<IpAddr>,
+    /// Its interfaces in the order in which `ip` lists them, each with its addresses in their
+    /// order; empty when they are not known.
+    pub interfaces: Vec<Interface>,
+    /// Routes of the main table, by family: `[IPv4, IPv6]`.
+    pub routes: [Vec<Route>; 2],
+}
+
+/// One network interface.
+#[derive(Debug, Clone)]
+pub struct Interface {
+    /// Its name.
+    pub name: IfName,
+    /// Its addresses with the prefixes of their networks.
+    pub addresses: Vec<Prefix>,
 }
 
 /// One interface of `ip -j addr`.
 #[derive(Deserialize)]
 struct Link {
+    ifname: Option<String>,
     #[serde(default)]
     addr_info: Vec<Address>,
 }
@@ -34,15 +51,30 @@ struct Link {
 #[derive(Deserialize)]
 struct Address {
     local: Option<IpAddr>,
+    prefixlen: Option<u8>,
     broadcast: Option<IpAddr>,
 }
 
 /// One route of `ip -j route show table all`.
 #[derive(Deserialize)]
-struct Route {
+struct Line {
     #[serde(rename = "type")]
     kind: Option<String>,
     dst: Option<String>,
+    gateway: Option<IpAddr>,
+    dev: Option<String>,
+    table: Option<Number>,
+    family: Option<String>,
+    #[serde(default)]
+    metric: u32,
+}
+
+/// A table by name or number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Name(String),
+    Number(u32),
 }
 
 impl HostFacts {
@@ -60,15 +92,30 @@ impl HostFacts {
         let mut facts = Self::default();
         if let Some(id) = addresses {
             let links: Vec<Link> = read(sources, id, "ip -j addr")?;
-            for address in links.into_iter().flat_map(|link| link.addr_info) {
-                facts.addresses.extend(address.local);
-                facts.broadcasts.extend(address.broadcast);
+            for link in links {
+                let mut own = Vec::new();
+                for address in link.addr_info {
+                    facts.addresses.extend(address.local);
+                    facts.broadcasts.extend(address.broadcast);
+                    let length = address.prefixlen.unwrap_or(128);
+                    own.extend(
+                        address
+                            .local
+                            .map(|ip| Prefix::new(ip, length).unwrap_or_else(|_| Prefix::from(ip))),
+                    );
+                }
+                let name = link.ifname.as_deref().and_then(IfName::new);
+                facts.interfaces.extend(name.map(|name| Interface {
+                    name,
+                    addresses: own,
+                }));
             }
             facts.addresses_complete = true;
         }
         if let Some(id) = routes {
-            let routes: Vec<Route> = read(sources, id, "ip -j route show table all")?;
+            let routes: Vec<Line> = read(sources, id, "ip -j route show table all")?;
             for route in routes {
+                facts.route(&route);
                 let prefix = route.dst.as_deref().and_then(prefix);
                 match (route.kind.as_deref(), prefix) {
                     (Some("local"), Some(prefix)) => facts.local_networks.push(prefix),
@@ -80,6 +127,72 @@ impl HostFacts {
             }
         }
         Ok(facts)
+    }
+
+    /// Keeps a route of the main table. Those of other tables need rules that exports do not show.
+    fn route(&mut self, line: &Line) {
+        let is_main = match &line.table {
+            None => true,
+            Some(Number::Name(name)) => name == "main",
+            Some(Number::Number(number)) => *number == 254,
+        };
+        let refused = match line.kind.as_deref() {
+            None | Some("unicast") => false,
+            Some("blackhole" | "unreachable" | "prohibit" | "throw") => true,
+            Some(_) => return,
+        };
+        let Some(text) = line.dst.as_deref().filter(|_| is_main) else {
+            return;
+        };
+        let (family, destinations) = match (text, prefix(text)) {
+            ("default", _) => {
+                let v6 = line.family.as_deref() == Some("inet6")
+                    || line.gateway.is_some_and(|gateway| gateway.is_ipv6());
+                let family = if v6 { Family::V6 } else { Family::V4 };
+                (family, (0, family.max()))
+            }
+            (_, Some(prefix)) => (Family::of_prefix(&prefix), bounds(&prefix)),
+            (_, None) => return,
+        };
+        let dev = line.dev.as_deref().and_then(IfName::new);
+        if let Some(routes) = self.routes.get_mut(family as usize) {
+            routes.push(Route {
+                destinations,
+                by: dev.filter(|_| !refused),
+                metric: line.metric,
+            });
+        }
+    }
+
+    /// Where the host sends packets of a family.
+    #[must_use]
+    pub fn routing(&self, family: Family) -> Routing {
+        let of = |addresses: &BTreeSet<IpAddr>| {
+            let own = addresses.iter().filter(|&&ip| Family::of(ip) == family);
+            Ranges::of(own.map(|&ip| (number(ip), number(ip))))
+        };
+        let networks = self.local_networks.iter();
+        let networks = networks.filter(|p| Family::of_prefix(p) == family);
+        let loopback = match family {
+            Family::V4 => Ranges::span(0x7f00_0000, 0x7fff_ffff),
+            Family::V6 => Ranges::single(1),
+        };
+        let local = of(&self.addresses)
+            .union(&of(&self.broadcasts))
+            .union(&Ranges::of(networks.map(bounds)))
+            .union(&loopback);
+        let all = Ranges::span(0, family.max());
+        let elsewhere = if self.addresses_complete {
+            all.subtract(&local)
+        } else {
+            of(&self.elsewhere).subtract(&local)
+        };
+        let routes = self.routes.get(family as usize);
+        Routing {
+            local,
+            elsewhere,
+            routes: routes.cloned().unwrap_or_default(),
+        }
     }
 }
 

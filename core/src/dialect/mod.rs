@@ -11,11 +11,12 @@ pub mod iptables;
 mod lines;
 mod notes;
 
-pub use facts::HostFacts;
+pub use facts::{HostFacts, Interface};
 pub(in crate::dialect) use notes::Notes;
 
 use crate::diagnostic::Diagnostic;
 use crate::firewall::Firewall;
+use crate::net::Family;
 use crate::source::{SourceId, Sources};
 
 /// One export format.
@@ -101,6 +102,9 @@ pub fn load(
         host,
         sets: &sets,
     };
+    for family in [Family::V4, Family::V6] {
+        loaded.firewall.rules_mut(family).routing = host.routing(family);
+    }
     for dialect in DIALECTS {
         let Reader::Rules(read) = dialect.reader else {
             continue;

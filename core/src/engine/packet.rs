@@ -2,7 +2,9 @@
 
 use crate::firewall::Hook;
 use crate::net::{Family, Protocol, number};
-use crate::packet::{CtState, Fragment, IfName, Packet, tcp_flags};
+use crate::packet::{
+    CtState, Fragment, IfName, Packet, Rare, RareValues, extension_headers, packet_type, tcp_flags,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -43,12 +45,23 @@ pub struct PacketInput {
     pub iface_out: Option<String>,
     /// Packet mark; 0.
     pub mark: Option<u32>,
-    /// Time to live. Not modelled: rules that ask for it make the answer unknown.
+    /// Connection mark; 0.
+    pub ct_mark: Option<u32>,
+    /// Time to live, or hop limit; 64.
     pub ttl: Option<u8>,
-    /// Type of service. Not modelled.
+    /// Type of service, or traffic class; 0.
     pub tos: Option<u8>,
-    /// Source hardware address. Not modelled.
+    /// Length of the IP packet in bytes. Where it is not given, an answer that asks for it is
+    /// unknown; so it is with the fields that follow.
+    pub length: Option<u16>,
+    /// Source hardware address, `52:54:00:12:34:56`.
     pub src_mac: Option<String>,
+    /// How the frame is addressed: `unicast`, `broadcast`, `multicast` or `other`.
+    pub pkt_type: Option<String>,
+    /// User that owns the sending socket.
+    pub uid: Option<u32>,
+    /// Group that owns the sending socket.
+    pub gid: Option<u32>,
     /// `first` or `later`; whole packets count as first.
     pub fragment: Option<String>,
     /// IPv6 extension headers before the transport header; filters look behind them.
@@ -134,9 +147,77 @@ impl PacketInput {
             in_interface: interface("iface_in", self.iface_in.as_ref())?,
             out_interface: interface("iface_out", self.iface_out.as_ref())?,
             mark: self.mark.unwrap_or(0),
+            conn_mark: self.ct_mark.unwrap_or(0),
+            rare: self.rare(protocol)?,
             fragment,
         };
         Ok((hook, packet))
+    }
+
+    /// What is given of the fields that few rules test.
+    fn rare(&self, protocol: Protocol) -> Result<RareValues, String> {
+        let mut values = RareValues::default();
+        values.set(Rare::Ttl, self.ttl.unwrap_or(64).into());
+        values.set(Rare::Tos, self.tos.unwrap_or(0).into());
+        let given = [
+            (Rare::Length, self.length.map(u128::from)),
+            (Rare::Uid, self.uid.map(u128::from)),
+            (Rare::Gid, self.gid.map(u128::from)),
+        ];
+        for (field, value) in given {
+            if let Some(value) = value {
+                values.set(field, value);
+            }
+        }
+        if let Some(text) = &self.src_mac {
+            let address = hardware_address(text).ok_or_else(|| {
+                format!("`src_mac` is `{text}`, expected six bytes such as `52:54:00:12:34:56`")
+            })?;
+            values.set(Rare::SourceMac, address);
+        }
+        if let Some(text) = &self.pkt_type {
+            let kind = match text.as_str() {
+                "unicast" | "host" => packet_type::HOST,
+                "broadcast" => packet_type::BROADCAST,
+                "multicast" => packet_type::MULTICAST,
+                "other" => packet_type::OTHER,
+                _ => {
+                    return Err(format!(
+                        "`pkt_type` is `{text}`, expected `unicast`, `broadcast`, `multicast` or `other`"
+                    ));
+                }
+            };
+            values.set(Rare::PacketType, kind.into());
+        }
+        self.headers(protocol, &mut values)?;
+        Ok(values)
+    }
+
+    /// The extension headers, and the first of them as the fixed header names it.
+    fn headers(&self, protocol: Protocol, values: &mut RareValues) -> Result<(), String> {
+        let mut all = 0;
+        let mut first = None;
+        for name in self.extension_headers.iter().flatten() {
+            let (bit, number) = match name.as_str() {
+                "hbh" => (extension_headers::HOP_BY_HOP, 0),
+                "rt" => (extension_headers::ROUTING, 43),
+                "frag" => (extension_headers::FRAGMENT, 44),
+                "ah" => (extension_headers::AUTHENTICATION, 51),
+                "dst" => (extension_headers::DESTINATION, 60),
+                "esp" => (extension_headers::ENCRYPTED, 50),
+                "mh" => (extension_headers::MOBILITY, 135),
+                _ => {
+                    return Err(format!(
+                        "`extension_headers` holds `{name}`, expected `hbh`, `dst`, `rt`, `frag`, `ah`, `esp` or `mh`"
+                    ));
+                }
+            };
+            all |= bit;
+            first = first.or(Some(number));
+        }
+        values.set(Rare::ExtensionHeaders, all.into());
+        values.set(Rare::NextHeader, first.unwrap_or(protocol.0.into()));
+        Ok(())
     }
 
     fn ports(&self, protocol: Protocol, family: Family) -> (u16, u16) {
@@ -171,6 +252,18 @@ impl PacketInput {
             )),
         }
     }
+}
+
+/// Six bytes in hexadecimal, as a number.
+fn hardware_address(text: &str) -> Option<u128> {
+    let mut value = 0;
+    let mut count = 0;
+    for part in text.split([':', '-']) {
+        let byte = u8::from_str_radix(part, 16).ok()?;
+        value = value << 8 | u128::from(byte);
+        count += 1;
+    }
+    (count == 6).then_some(value)
 }
 
 fn address(field: &str, text: &str) -> Result<IpAddr, String> {

@@ -188,7 +188,7 @@ pub(super) fn place(rules: &Rules, by: Decider) -> String {
         })
     };
     match by {
-        Decider::Rule(id) => format!("{}/{}", chain(id.chain), id.index.saturating_add(1)),
+        Decider::Rule(id) => format!("{}/{}", chain(id.chain), rules.number(id)),
         Decider::Policy(id) => format!("{}/policy", chain(id)),
     }
 }

@@ -1,6 +1,6 @@
 //! Evaluation by diagrams against the walk and the interpreter, and where the walk gives up.
 
-use super::tests::{chain, firewall, outcomes, packet, rule, small_cube};
+use super::tests::{chain, outcomes, packet, rule, settled, small_cube};
 use super::*;
 use crate::net::{Family, Protocol};
 use crate::packet::diagram::Diagrams;
@@ -27,7 +27,7 @@ proptest! {
 
     /// For every fate, decider and way, the diagrams hold the packets that the walk's pieces hold.
     #[test]
-    fn decides_as_the_walk_does(firewall in firewall(), cube in small_cube()) {
+    fn decides_as_the_walk_does(firewall in settled(), cube in small_cube()) {
         let program = Program::new(&firewall.v4, Family::V4);
         let mut d = manager();
         let region = d.from_cube(&cube).unwrap();
@@ -48,9 +48,10 @@ proptest! {
 
     /// Every packet's fate is the interpreter's.
     #[test]
-    fn decides_as_the_interpreter_does(firewall in firewall(), packets in prop::collection::vec(packet(), 12)) {
+    fn decides_as_the_interpreter_does(firewall in settled(), packets in prop::collection::vec(packet(), 12)) {
         let program = Program::new(&firewall.v4, Family::V4);
-        let whole = Cube { mark: MarkBits { care: u32::MAX, value: 0 }, ..Cube::any(Family::V4) };
+        let zero = MarkBits { care: u32::MAX, value: 0 };
+        let whole = Cube { mark: zero, conn_mark: zero, ..Cube::any(Family::V4) };
         let mut d = manager();
         let region = d.from_cube(&whole).unwrap();
         let decision = program.decide(&mut d, Hook::Input, (&whole, region), Ask::Fates, |(), _| ()).unwrap();
@@ -74,7 +75,7 @@ proptest! {
 
     /// Which rules are matched is what the walk to each of them finds.
     #[test]
-    fn matched_rules_are_those_that_the_walk_reaches(firewall in firewall()) {
+    fn matched_rules_are_those_that_the_walk_reaches(firewall in settled()) {
         let program = Program::new(&firewall.v4, Family::V4);
         let whole = Cube::any(Family::V4);
         let mut d = manager();
@@ -100,12 +101,7 @@ fn walk_reaches(
     budget: &mut Budget,
 ) -> Result<bool, OverBudget> {
     let mut reached = false;
-    for cube in matches {
-        // Rules on the way may set the mark that this one matches.
-        let cube = Cube {
-            mark: MarkBits::ANY,
-            ..cube.clone()
-        };
+    for cube in matches.iter().flat_map(|cube| program.origins(cube)) {
         program.walk_to(Hook::Input, at, cube, budget, |outcome| {
             reached |= outcome.end == End::Reached;
             if reached {

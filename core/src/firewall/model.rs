@@ -1,9 +1,12 @@
 //! Chains, rules, matches, actions.
 
+use super::routing::Routing;
 use crate::diagnostic::Code;
 use crate::net::{Family, Protocol};
-use crate::packet::{ByteSet, Cube};
+use crate::packet::{ByteSet, Cube, Ranges, changes};
 use crate::source::Span;
+use smallvec::SmallVec;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -59,6 +62,8 @@ pub struct Rules {
     /// Whether any export spoke of this family at all. Where none did, nothing filters it as far
     /// as the exports tell, which is not the same as knowing that nothing does.
     pub exported: bool,
+    /// Where packets go whose destination a rule has translated.
+    pub routing: Routing,
 }
 
 /// A match that is not modelled: it may hold or not.
@@ -86,6 +91,8 @@ pub struct RuleId {
 /// Where in a packet's way a base chain stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hook {
+    /// As they come from a device (nftables' netdev family), before all else.
+    Ingress,
     /// Before routing, for packets from the network.
     Prerouting,
     /// For packets to the host itself.
@@ -96,6 +103,8 @@ pub enum Hook {
     Output,
     /// Behind routing, for packets to the network.
     Postrouting,
+    /// As they leave by a device (nftables' netdev family), behind all else.
+    Egress,
 }
 
 /// What makes a chain a base chain.
@@ -104,14 +113,28 @@ pub struct Base {
     /// Where it is hooked in.
     pub hook: Hook,
     /// Chains of one hook run in ascending priority (netfilter's numbers: raw -300, mangle -150,
-    /// dstnat -100, filter 0, security 50, srcnat 100).
+    /// dstnat -100, filter 0, security 50, srcnat 100). Chains of nat type run where address
+    /// translation does, whatever their own priority: -100 before routing and at OUTPUT, 100 at
+    /// INPUT and behind routing.
     pub priority: i32,
+    /// Chains of one hook and priority run in ascending order of this, then the one that was
+    /// declared last first, as the kernel does.
+    pub order: i32,
     /// What happens to a packet at its end.
     pub policy: Policy,
     /// The line that sets the policy.
     pub span: Span,
     /// Whether only the first packet of a connection passes it (nat tables).
     pub first_packets_only: bool,
+}
+
+/// The base chains on a packet's way, in the order in which it passes them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Course {
+    /// The chains.
+    pub chains: Vec<ChainId>,
+    /// How many of them it passes before it is routed.
+    pub routing: usize,
 }
 
 /// A base chain's policy.
@@ -132,22 +155,30 @@ pub struct Chain {
     pub name: String,
     /// Present when packets enter it by themselves.
     pub base: Option<Base>,
+    /// The devices whose packets enter it (netdev family); none when those of all do.
+    pub devices: Option<Ranges<u128>>,
     /// Whether software, not a person, writes this chain (`KUBE-…`, `cali-…`, `DOCKER…`): no
     /// hygiene or excess findings about it.
     pub generated: bool,
-    /// Its rules in order. Every rule of the export is here, those without effect too, so that
-    /// positions equal the kernel's.
+    /// Its rules in order. Every rule of the export is here, those without effect too. One rule of
+    /// the kernel may be several here ([`Rule::number`]).
     pub rules: Vec<Rule>,
     /// Where it is declared.
     pub span: Span,
 }
 
-/// One rule.
+/// One rule, or one part of a rule that does different things to different packets (an element of
+/// a verdict map).
 #[derive(Debug, Clone)]
 pub struct Rule {
+    /// Its position in the kernel's chain, from 1. Parts of one rule follow each other and share
+    /// it; a packet matches no more than one of them.
+    pub number: u32,
     /// The packets that it matches: the union of these. Empty: it matches none.
     pub matches: Vec<Cube>,
-    /// What happens to them.
+    /// What it does to them, in this order, before the action.
+    pub effects: SmallVec<[Effect; 1]>,
+    /// What happens to them then.
     pub action: Action,
     /// Its line in the export.
     pub span: Span,
@@ -174,19 +205,65 @@ pub enum Action {
     Goto(ChainId),
     /// On to the next rule: logging, counting, and all else that has no effect on the verdict.
     Continue,
-    /// Sets the packet mark to `(mark & !clear) ^ flip` and goes on.
-    SetMark {
-        /// Bits that are cleared first.
-        clear: u32,
-        /// Bits that are flipped then.
-        flip: u32,
-    },
     /// Does something to the packet that is not modelled (rewrites it, queues it, ends its way in
     /// an unknown manner): the fate of every packet that it matches depends on this line.
     Opaque {
         /// Why, lower case, for example `` target `DNAT` is not modelled ``.
         why: String,
     },
+}
+
+/// What a rule does to a packet beside deciding about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Sets the packet mark to `(mark & !clear) ^ flip`.
+    SetMark {
+        /// Bits that are cleared first.
+        clear: u32,
+        /// Bits that are flipped then.
+        flip: u32,
+    },
+    /// Sets the connection mark to `(mark & !clear) ^ flip`.
+    SetConnMark {
+        /// Bits that are cleared first.
+        clear: u32,
+        /// Bits that are flipped then.
+        flip: u32,
+    },
+    /// Sets the packet mark to `(mark & !clear) ^ (connection mark & care)`: restores it.
+    MarkFromConn {
+        /// Bits that are cleared first.
+        clear: u32,
+        /// Bits of the connection mark that are looked at.
+        care: u32,
+    },
+    /// Sets the connection mark to `(connection mark & !clear) ^ (mark & care)`: saves the mark.
+    ConnFromMark {
+        /// Bits that are cleared first.
+        clear: u32,
+        /// Bits of the packet mark that are looked at.
+        care: u32,
+    },
+    /// Tells connection tracking to leave the packet alone. Only where tracking has not run yet:
+    /// later it does nothing, and dialects do not say it.
+    Untrack,
+    /// Translates addresses or ports. The rule must end the base chain with [`Action::Accept`].
+    Translate(Box<Translation>),
+}
+
+/// New addresses and ports. A field that is none stays. Where several values are possible nobody
+/// knows which one the kernel takes: what depends on it is *unknown*. Ports are translated for
+/// protocols that have them; the rule must match no other when it gives a port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Translation {
+    /// New source addresses.
+    pub source: Option<Ranges<u128>>,
+    /// New source ports.
+    pub source_port: Option<Ranges<u16>>,
+    /// New destination addresses.
+    pub destination: Option<Ranges<u128>>,
+    /// New destination ports.
+    pub destination_port: Option<Ranges<u16>>,
 }
 
 /// What a rejected packet's sender is told.
@@ -246,6 +323,12 @@ impl Rules {
         self.chain(id.chain)?.rules.get(id.index as usize)
     }
 
+    /// A rule's position in the kernel's chain, from 1.
+    #[must_use]
+    pub fn number(&self, id: RuleId) -> u32 {
+        self.rule(id).map_or(0, |rule| rule.number)
+    }
+
     /// Whether software, not a person, wrote a rule: then no hygiene or excess finding is about it.
     #[must_use]
     pub fn is_generated(&self, id: RuleId) -> bool {
@@ -266,56 +349,124 @@ impl Rules {
             .map(|(at, chain)| (ChainId(u32::try_from(at).unwrap_or(u32::MAX)), chain))
     }
 
-    /// The base chains that a packet passes at these hooks, in the order in which it does.
+    /// The base chains that a packet passes when the host is asked about a hook.
     #[must_use]
-    pub fn bases(&self, hooks: &[Hook]) -> Vec<ChainId> {
-        let mut found: Vec<(usize, i32, ChainId)> = self
+    pub fn course(&self, hook: Hook) -> Course {
+        let (before, behind) = hook.way();
+        let mut chains = self.bases(before);
+        let routing = chains.len();
+        chains.extend(self.bases(behind));
+        Course { chains, routing }
+    }
+
+    fn bases(&self, hooks: &[Hook]) -> Vec<ChainId> {
+        let mut found: Vec<_> = self
             .iter()
             .filter_map(|(id, chain)| {
                 let base = chain.base.as_ref()?;
                 let at = hooks.iter().position(|&hook| hook == base.hook)?;
-                Some((at, base.priority, id))
+                Some(((at, base.priority, base.order, Reverse(id)), id))
             })
             .collect();
         found.sort();
-        found.into_iter().map(|(_, _, id)| id).collect()
+        found.into_iter().map(|(_, id)| id).collect()
     }
 }
 
 impl Chain {
+    /// Numbers its rules as the kernel does where every rule is one of the kernel's.
+    pub fn number_rules(&mut self) {
+        for (number, rule) in (1..).zip(&mut self.rules) {
+            rule.number = number;
+        }
+    }
+
     /// Packets that pass it as a base chain, as disjoint parts; none when all do. A nat chain sees
-    /// the first packet of a connection; ICMP errors about a known one are translated without it.
+    /// the first packet of a connection, unless another chain of its hook has translated it; ICMP
+    /// errors about a known connection are translated without it. `translated`: whether any rule
+    /// translates packets at all.
     #[must_use]
-    pub fn only(&self, family: Family) -> Option<[Cube; 2]> {
+    pub fn only(&self, family: Family, translated: bool) -> Option<Vec<Cube>> {
         use crate::packet::CtState;
-        self.base.filter(|base| base.first_packets_only)?;
-        let first = Cube::any(family).with_states(&[CtState::New]);
-        let mut expected =
-            Cube::any(family).with_states(&[CtState::Related, CtState::RelatedReply]);
-        expected.protocol = ByteSet::of(|number| !Protocol(number).is_icmp());
-        Some([first, expected])
+        let base = self.base?;
+        let mut parts = vec![Cube::any(family)];
+        if base.first_packets_only {
+            let done = match base.hook {
+                Hook::Input | Hook::Postrouting => changes::SOURCE,
+                _ => changes::DESTINATION,
+            };
+            let first = Cube::any(family).with_states(&[CtState::New]);
+            let mut expected =
+                Cube::any(family).with_states(&[CtState::Related, CtState::RelatedReply]);
+            expected.protocol = ByteSet::of(|number| !Protocol(number).is_icmp());
+            parts = vec![first, expected];
+            if translated {
+                parts = parts
+                    .into_iter()
+                    .map(|part| part.with_change(done, false))
+                    .collect();
+            }
+        }
+        if let Some(devices) = &self.devices {
+            for part in &mut parts {
+                match base.hook {
+                    Hook::Egress => part.out_interface = devices.clone(),
+                    _ => part.in_interface = devices.clone(),
+                }
+            }
+        }
+        (base.first_packets_only || self.devices.is_some()).then_some(parts)
     }
 }
 
-impl Action {
-    /// Whether it can end a packet's way or change its course, so that evaluation must look at it.
+impl Rule {
+    /// A rule that does nothing else but this.
+    #[must_use]
+    pub fn new(matches: Vec<Cube>, action: Action, span: Span) -> Self {
+        Self {
+            number: 0,
+            matches,
+            effects: SmallVec::new(),
+            action,
+            span,
+            generated: false,
+            comment: None,
+        }
+    }
+
+    /// Whether it can end a packet's way, change its course or the packet, so that evaluation must
+    /// look at it.
     #[must_use]
     pub fn has_effect(&self) -> bool {
-        !matches!(self, Self::Continue)
+        self.action != Action::Continue || !self.effects.is_empty()
+    }
+
+    /// The address translation that it makes.
+    #[must_use]
+    pub fn translation(&self) -> Option<&Translation> {
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Translate(translation) => Some(translation.as_ref()),
+            _ => None,
+        })
     }
 }
 
 impl Hook {
-    /// The hooks that a packet passes when the host is asked about this one, up to the verdict
-    /// that this hook's filter gives: what comes from the network passes PREROUTING first.
+    /// The hooks that a packet passes when the host is asked about this one: what comes from the
+    /// network passes PREROUTING first. Routing decides behind the first of the two lists.
     #[must_use]
-    pub fn way(self) -> &'static [Self] {
+    pub fn way(self) -> (&'static [Self], &'static [Self]) {
+        const IN: &[Hook] = &[Hook::Ingress, Hook::Prerouting];
+        const OUT: &[Hook] = &[Hook::Postrouting, Hook::Egress];
+        const THROUGH: &[Hook] = &[Hook::Forward, Hook::Postrouting, Hook::Egress];
         match self {
-            Self::Input => &[Self::Prerouting, Self::Input],
-            Self::Forward => &[Self::Prerouting, Self::Forward, Self::Postrouting],
-            Self::Output => &[Self::Output, Self::Postrouting],
-            Self::Prerouting => &[Self::Prerouting],
-            Self::Postrouting => &[Self::Postrouting],
+            Self::Ingress => (&[Hook::Ingress], &[]),
+            Self::Prerouting => (IN, &[]),
+            Self::Input => (IN, &[Hook::Input]),
+            Self::Forward => (IN, THROUGH),
+            Self::Output => (&[Hook::Output], OUT),
+            Self::Postrouting => (&[], OUT),
+            Self::Egress => (&[], &[Hook::Egress]),
         }
     }
 }
@@ -323,6 +474,8 @@ impl Hook {
 impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Ingress => "ingress",
+            Self::Egress => "egress",
             Self::Prerouting => "prerouting",
             Self::Input => "input",
             Self::Forward => "forward",

@@ -1,5 +1,6 @@
 //! A product of field sets.
 
+use super::extra::{Extra, Holds, Rare, changed};
 use super::fields::{Bits, ByteSet, FieldSet, MarkBits};
 use super::ifname::IfName;
 use super::ranges::Ranges;
@@ -37,6 +38,10 @@ pub struct Cube {
     pub out_interface: Ranges<u128>,
     /// Packet marks.
     pub mark: MarkBits,
+    /// Connection marks.
+    pub conn_mark: MarkBits,
+    /// Fields that few rules test.
+    pub extra: Extra,
     /// Predicates that the model does not know, with their assumed truth values.
     pub unknown: Literals,
 }
@@ -45,7 +50,7 @@ pub struct Cube {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Literals(SmallVec<[(u32, bool); 2]>);
 
-/// Calls a macro with every field that is a set of values (not `mark` and `unknown`), in the
+/// Calls a macro with every field that is a set of values (not the marks and what follows), in the
 /// order in which subtraction splits: the fields that tell rules apart best come first.
 macro_rules! for_fields {
     ($with:ident) => {
@@ -137,13 +142,19 @@ impl Cube {
             in_interface: Ranges::full(),
             out_interface: Ranges::full(),
             mark: MarkBits::ANY,
+            conn_mark: MarkBits::ANY,
+            extra: Extra::default(),
             unknown: Literals::default(),
         }
     }
 
-    /// Exactly one packet.
+    /// Exactly one packet; every value of the rare fields that are not known of it.
     #[must_use]
     pub fn packet(packet: &Packet) -> Self {
+        let known = packet.rare.iter();
+        let extra = known.fold(Extra::default(), |extra, (field, value)| {
+            extra.with(field, &Ranges::single(value))
+        });
         Self {
             protocol: ByteSet::single(packet.protocol.0),
             source: Ranges::single(packet.source),
@@ -159,6 +170,11 @@ impl Cube {
                 care: u32::MAX,
                 value: packet.mark,
             },
+            conn_mark: MarkBits {
+                care: u32::MAX,
+                value: packet.conn_mark,
+            },
+            extra,
             unknown: Literals::default(),
         }
     }
@@ -196,6 +212,23 @@ impl Cube {
         self
     }
 
+    /// Narrows a rare field to these values.
+    #[must_use]
+    pub fn with_rare(mut self, field: Rare, values: &Ranges<u128>) -> Self {
+        let values = match self.extra.get(field) {
+            Some(own) => own.intersect(values),
+            None => values.clone(),
+        };
+        self.extra = self.extra.with(field, &values);
+        self
+    }
+
+    /// Narrows to packets to which rules did something (a bit of [`changes`](super::changes)), or did not.
+    #[must_use]
+    pub fn with_change(self, bit: u8, done: bool) -> Self {
+        self.with_rare(Rare::Changes, &changed(bit, done))
+    }
+
     /// Assumes that an unknown predicate holds.
     #[must_use]
     pub fn assuming(mut self, predicate: u32) -> Self {
@@ -218,7 +251,7 @@ impl Cube {
         macro_rules! none {
             ($($field:ident),+) => { $(self.$field.none())||+ };
         }
-        for_fields!(none) || self.is_impossible_icmp()
+        for_fields!(none) || self.extra.is_empty() || self.is_impossible_icmp()
     }
 
     /// ICMP types and codes end at 255: beyond, there is no packet.
@@ -239,9 +272,11 @@ impl Cube {
             return None;
         }
         let mark = self.mark.and(other.mark)?;
+        let conn_mark = self.conn_mark.and(other.conn_mark)?;
+        let extra = self.extra.and(&other.extra);
         let unknown = self.unknown.and(&other.unknown)?;
         macro_rules! both {
-            ($($field:ident),+) => { Self { $($field: self.$field.and(&other.$field),)+ mark, unknown } };
+            ($($field:ident),+) => { Self { $($field: self.$field.and(&other.$field),)+ mark, conn_mark, extra, unknown } };
         }
         let cube = for_fields!(both);
         (!cube.is_impossible_icmp()).then_some(cube)
@@ -255,6 +290,8 @@ impl Cube {
         }
         for_fields!(meet)
             && self.mark.and(other.mark).is_some()
+            && self.conn_mark.and(other.conn_mark).is_some()
+            && self.extra.meets(&other.extra)
             && self.unknown.and(&other.unknown).is_some()
     }
 
@@ -272,6 +309,8 @@ impl Cube {
         }
         for_fields!(within)
             && self.mark.within(other.mark)
+            && self.conn_mark.within(other.conn_mark)
+            && self.extra.within(&other.extra)
             && other
                 .unknown
                 .iter()
@@ -310,6 +349,24 @@ impl Cube {
         if let Some(mark) = rest.mark.and(other.mark) {
             rest.mark = mark;
         }
+        for conn_mark in rest.conn_mark.minus(other.conn_mark) {
+            push(Self {
+                conn_mark,
+                ..rest.clone()
+            });
+        }
+        if let Some(conn_mark) = rest.conn_mark.and(other.conn_mark) {
+            rest.conn_mark = conn_mark;
+        }
+        if !other.extra.is_full() {
+            let inside = rest.extra.minus(&other.extra, |extra| {
+                push(Self {
+                    extra,
+                    ..rest.clone()
+                });
+            });
+            rest.extra = inside;
+        }
         for unknown in rest.unknown.minus(&other.unknown) {
             push(Self {
                 unknown,
@@ -318,9 +375,21 @@ impl Cube {
         }
     }
 
-    /// Whether a packet is in it, given which unknown predicates hold.
+    /// Whether a packet is in it, given which unknown predicates hold. A packet of which a rare
+    /// field that matters is not known is not.
     #[must_use]
     pub fn contains(&self, packet: &Packet, holds: impl Fn(u32) -> bool) -> bool {
+        self.contains_plain(packet)
+            && self.extra.holds(&packet.rare) == Holds::Yes
+            && self
+                .unknown
+                .iter()
+                .all(|(predicate, truth)| holds(predicate) == truth)
+    }
+
+    /// Whether a packet is in it as far as neither rare fields nor unknown predicates tell.
+    #[must_use]
+    pub fn contains_plain(&self, packet: &Packet) -> bool {
         self.destination_port.contains(packet.destination_port)
             && self.protocol.contains(packet.protocol.0)
             && self.source.contains(packet.source)
@@ -332,16 +401,16 @@ impl Cube {
             && self.in_interface.contains(packet.in_interface.0)
             && self.out_interface.contains(packet.out_interface.0)
             && self.mark.contains(packet.mark)
-            && self
-                .unknown
-                .iter()
-                .all(|(predicate, truth)| holds(predicate) == truth)
+            && self.conn_mark.contains(packet.conn_mark)
     }
 
     /// The two cubes as one, when they differ in no more than one field.
     #[must_use]
     pub fn merge(&self, other: &Self) -> Option<Self> {
-        if self.mark != other.mark || self.unknown != other.unknown {
+        if (self.mark, self.conn_mark) != (other.mark, other.conn_mark)
+            || self.extra != other.extra
+            || self.unknown != other.unknown
+        {
             return None;
         }
         let mut differing = 0;
@@ -395,6 +464,8 @@ impl Cube {
             in_interface: IfName::pick(&self.in_interface)?,
             out_interface: IfName::pick(&self.out_interface)?,
             mark: self.mark.value,
+            conn_mark: self.conn_mark.value,
+            rare: self.extra.pick()?,
             fragment: if self.fragment.contains(Fragment::First as u8) {
                 Fragment::First
             } else {

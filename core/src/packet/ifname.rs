@@ -18,6 +18,9 @@ impl IfName {
     /// No interface.
     pub const NONE: Self = Self(0);
 
+    /// The loopback interface's.
+    pub const LOOPBACK: Self = Self((b'l' as u128) << 120 | (b'o' as u128) << 112);
+
     /// A name; none when it is longer than Linux allows or contains a NUL.
     #[must_use]
     pub fn new(name: &str) -> Option<Self> {
@@ -30,7 +33,7 @@ impl IfName {
     /// The loopback interface.
     #[must_use]
     pub fn loopback() -> Ranges<u128> {
-        Ranges::single(encode("lo", 0))
+        Ranges::single(Self::LOOPBACK.0)
     }
 
     /// All names that begin with this text (`iptables` writes it `text+`), the empty name

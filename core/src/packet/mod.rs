@@ -10,6 +10,7 @@ mod budget;
 mod cover;
 mod cube;
 pub mod diagram;
+mod extra;
 mod fields;
 mod ifname;
 mod index;
@@ -20,6 +21,7 @@ mod value;
 
 pub use budget::{Budget, OverBudget};
 pub use cube::{Cube, Literals};
+pub use extra::{Extra, Holds, Rare, RareValues, changed, changes, extension_headers, packet_type};
 pub use fields::{Bits, ByteSet, FieldSet, MarkBits};
 pub use ifname::IfName;
 pub use index::Index;

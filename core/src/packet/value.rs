@@ -1,5 +1,6 @@
 //! One concrete packet.
 
+use super::extra::RareValues;
 use super::ifname::IfName;
 use crate::net::{Family, Protocol, Service};
 
@@ -83,6 +84,10 @@ pub struct Packet {
     pub out_interface: IfName,
     /// Packet mark.
     pub mark: u32,
+    /// Connection mark; 0 when there is no connection.
+    pub conn_mark: u32,
+    /// What is known of the fields that few rules test.
+    pub rare: RareValues,
     /// Whether it carries its transport header.
     pub fragment: Fragment,
 }

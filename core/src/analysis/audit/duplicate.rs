@@ -2,11 +2,12 @@
 
 use super::line::{Line, Part, about, name};
 use super::redundant::is_verdict;
+use super::shadowed::is_unmarked;
 use crate::analysis::{Finding, Subject};
 use crate::diagnostic::hygiene as codes;
 use crate::firewall::{Rule, RuleId};
 use crate::net::Family;
-use crate::packet::{Cube, MarkBits};
+use crate::packet::Cube;
 use crate::source::Span;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -56,8 +57,7 @@ pub(super) fn duplicates(subject: &Subject<'_>, lines: &[Line]) -> BTreeMap<Span
 /// Whether the packets of a rule are the same wherever in its chain it stands: rules between may
 /// set marks.
 fn plain(rule: &Rule) -> bool {
-    let unmarked = |cube: &Cube| cube.mark == MarkBits::ANY;
-    !rule.matches.is_empty() && rule.matches.iter().all(unmarked)
+    !rule.matches.is_empty() && rule.effects.is_empty() && rule.matches.iter().all(is_unmarked)
 }
 
 /// A finding about the later of the two.

@@ -6,9 +6,9 @@
 //! matched; and if that costs too much, a diagram of the one rule's packets. Only then nothing is
 //! claimed.
 
-use super::reach::{Entry, Reach, possible, unmarked};
+use super::reach::{Entry, Reach, askers, possible};
 use crate::analysis::Subject;
-use crate::firewall::{Ask, Decider, End, Hook, MOST_NODES, Program, RuleId, Step, Verdict};
+use crate::firewall::{Ask, Decider, End, Hook, MOST_NODES, Program, RuleId, Step, Verdict, World};
 use crate::net::Family;
 use crate::packet::diagram::Diagrams;
 use crate::packet::{Bits, CtState, Cube, Fragment, IfName, OverBudget, Packet, Ranges};
@@ -30,8 +30,8 @@ pub(super) type Covering = BTreeMap<Decider, (bool, End)>;
 pub(super) struct Example {
     pub(super) hook: Hook,
     pub(super) packet: Packet,
-    /// Truth values of unknown predicates with which it arrives.
-    pub(super) assumed: Vec<(u32, bool)>,
+    /// A world in which it arrives.
+    pub(super) world: World,
     /// Its fate then.
     pub(super) verdict: Verdict,
 }
@@ -93,10 +93,13 @@ impl<'s, 'a> Examiner<'s, 'a> {
         let entries = self.reach.of(at.chain).cloned().unwrap_or_default();
         let mut covering = Covering::new();
         for (hook, entry) in &entries {
-            let arrives = self.arrives(*hook, at, &starts(cubes, entry), &mut covering)?;
-            // Packets whose fate is unknown may have come to it.
-            if arrives || covering.values().any(|(_, end)| *end == End::Depends) {
-                return Ok(None);
+            for asked in askers(self.program, *hook) {
+                let starts = starts(self.program, asked, cubes, entry);
+                let arrives = self.arrives(asked, at, &starts, &mut covering)?;
+                // Packets whose fate is unknown may have come to it.
+                if arrives || covering.values().any(|(_, end)| *end == End::Depends) {
+                    return Ok(None);
+                }
             }
         }
         Ok(Some(covering))
@@ -132,13 +135,13 @@ impl<'s, 'a> Examiner<'s, 'a> {
     /// A packet of this cube, when the interpreter says that the rule matches it.
     pub(super) fn example(&self, hook: Hook, at: RuleId, cube: &Cube) -> Option<Example> {
         let packet = cube.witness(self.program.family)?;
-        let mut assumed: Vec<(u32, bool)> = cube.unknown.iter().collect();
-        let (verdict, steps) = self.program.trace_in_world(hook, &packet, &mut assumed)?;
+        let mut world = World::of(cube.unknown.iter());
+        let (verdict, steps) = self.program.trace_in_world(hook, &packet, &mut world)?;
         let matched = steps.contains(&Step::Match(at));
         matched.then_some(Example {
             hook,
             packet,
-            assumed,
+            world,
             verdict,
         })
     }
@@ -201,22 +204,33 @@ impl<'s, 'a> Examiner<'s, 'a> {
 }
 
 /// The packets of a rule's match as they enter a hook's way: those that the ways into its chain
-/// let through, whatever their mark was before rules set it.
-pub(super) fn starts(cubes: &[Cube], entry: &Entry) -> Vec<Cube> {
+/// let through, whatever they were before rules changed them.
+pub(super) fn starts(
+    program: &Program<'_>,
+    hook: Hook,
+    cubes: &[Cube],
+    entry: &Entry,
+) -> Vec<Cube> {
     let mut all: Vec<Cube> = Vec::new();
-    for cube in cubes.iter().map(unmarked) {
+    let whole = possible(hook, program.family);
+    for cube in cubes {
         for way in entry.all() {
-            let inside = cube.intersect(way);
-            all.extend(inside.filter(|new| !all.contains(new)));
+            let inside = entering(way, cube).intersect(cube);
+            let origins = inside.map(|cube| program.origins(&cube));
+            for origin in origins.unwrap_or_default() {
+                let entering = origin.intersect(&whole);
+                all.extend(entering.filter(|new| !all.contains(new)));
+            }
         }
     }
     all
 }
 
-/// A way into a chain as the rule sees it: its mark is the one that the rule asks for.
+/// A way into a chain as the rule sees it: its marks are those that the rule asks for.
 fn entering(way: &Cube, cube: &Cube) -> Cube {
     Cube {
         mark: cube.mark,
+        conn_mark: cube.conn_mark,
         ..way.clone()
     }
 }

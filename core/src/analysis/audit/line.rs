@@ -63,7 +63,7 @@ pub(super) fn lines(firewall: &Firewall) -> Vec<Line> {
 
 /// `rule 3 of filter/INPUT`.
 pub(in crate::analysis) fn name(rules: &Rules, id: RuleId) -> String {
-    let number = id.index.saturating_add(1);
+    let number = rules.number(id);
     format!("rule {number} of {}", chain_name(rules, id.chain))
 }
 

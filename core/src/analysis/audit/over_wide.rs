@@ -39,7 +39,7 @@ impl Audit<'_, '_> {
             let hooks = [Hook::Input, Hook::Forward];
             let found = hooks.iter().find_map(|hook| {
                 let entry = entries.get(hook).filter(|entry| entry.hull.is_none())?;
-                let mut cubes = starts(&rule.matches, entry).into_iter();
+                let mut cubes = starts(examiner.program, *hook, &rule.matches, entry).into_iter();
                 cubes.find_map(|cube| {
                     let width = width(&cube, *hook, part.family)?;
                     let packets = examiner.permitted(*hook, part, &cube)?;

@@ -3,9 +3,9 @@
 //! What is told here is never too little, and may be too much: it narrows questions, it does not
 //! answer them.
 
-use crate::firewall::{Action, ChainId, Hook, Program, Rules};
+use crate::firewall::{Action, ChainId, Effect, Hook, Program, Rules};
 use crate::net::Family;
-use crate::packet::{Bound, Cube, FieldSet, IfName, MarkBits, Ranges};
+use crate::packet::{Bound, Cube, FieldSet, IfName, Ranges};
 use std::collections::BTreeMap;
 
 /// Ways into a chain that are kept apart; more are also told as their common hull.
@@ -24,6 +24,8 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Reach {
     chains: BTreeMap<ChainId, BTreeMap<Hook, Entry>>,
+    family: Family,
+    untracks: bool,
 }
 
 impl Entry {
@@ -65,7 +67,13 @@ impl Reach {
                 chains.entry(id).or_default().insert(base.hook, entry);
             }
         }
-        let mut reach = Self { chains };
+        let mut all = rules.chains.iter().flat_map(|chain| &chain.rules);
+        let untracks = all.any(|rule| rule.effects.contains(&Effect::Untrack));
+        let mut reach = Self {
+            chains,
+            family: program.family,
+            untracks,
+        };
         let (order, circular) = in_order(rules);
         for id in order {
             reach.pass_on(rules, id);
@@ -92,13 +100,15 @@ impl Reach {
             return;
         };
         let entries = entries.clone();
+        let (untracks, family) = (self.untracks, self.family);
         for rule in &chain.rules {
             let Some(to) = target(&rule.action) else {
                 continue;
             };
             for (hook, entry) in &entries {
                 let into = self.chains.entry(to).or_default().entry(*hook).or_default();
-                for jumping in rule.matches.iter().map(unmarked) {
+                for jumping in rule.matches.iter() {
+                    let jumping = lasting(jumping, untracks, family);
                     for entering in entry.all() {
                         if let Some(cube) = entering.intersect(&jumping) {
                             into.add(&cube);
@@ -131,11 +141,26 @@ pub(super) fn target(action: &Action) -> Option<ChainId> {
     }
 }
 
-/// Rules on the way may set the mark that this one matches.
-pub(super) fn unmarked(cube: &Cube) -> Cube {
+/// What a jump asks for, but for what rules between it and the next may change: marks, and whether
+/// connection tracking looks at the packet.
+fn lasting(cube: &Cube, untracks: bool, family: Family) -> Cube {
+    let any = Cube::any(family);
     Cube {
-        mark: MarkBits::ANY,
+        mark: any.mark,
+        conn_mark: any.conn_mark,
+        extra: any.extra,
+        state: if untracks { any.state } else { cube.state },
         ..cube.clone()
+    }
+}
+
+/// The hooks at which to ask about what is in a chain of this hook: where destinations are
+/// translated, packets come to FORWARD that were to the host, and the other way round.
+pub(super) fn askers(program: &Program<'_>, hook: Hook) -> Vec<Hook> {
+    match hook {
+        Hook::Input if program.translates() => vec![hook, Hook::Forward],
+        Hook::Forward if program.translates() => vec![hook, Hook::Input],
+        _ => vec![hook],
     }
 }
 
@@ -192,10 +217,10 @@ pub(super) fn possible(hook: Hook, family: Family) -> Cube {
     let none = Ranges::single(IfName::NONE.0);
     let real = Ranges::full().subtract(&none);
     (whole.in_interface, whole.out_interface) = match hook {
-        Hook::Prerouting | Hook::Input => (real, none),
+        Hook::Ingress | Hook::Prerouting | Hook::Input => (real, none),
         Hook::Forward => (real.clone(), real),
         Hook::Output => (none, real),
-        Hook::Postrouting => (Ranges::full(), real),
+        Hook::Postrouting | Hook::Egress => (Ranges::full(), real),
     };
     whole
 }
@@ -253,6 +278,7 @@ mod tests {
                 chain("alone", None, Vec::new()),
             ],
             exported: true,
+            ..Rules::default()
         }
     }
 

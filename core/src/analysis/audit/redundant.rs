@@ -10,7 +10,9 @@ use super::life::{Examiner, Example, STEPS, starts};
 use super::line::{Line, Part, about, name};
 use super::shadowed::decides;
 use crate::diagnostic::hygiene as codes;
-use crate::firewall::{Action, Ask, Decider, End, Hook, MOST_NODES, Outcome, Program, RuleId};
+use crate::firewall::{
+    Action, Ask, Decider, End, Hook, MOST_NODES, Outcome, Program, Rule, RuleId,
+};
 use crate::net::Family;
 use crate::packet::diagram::{Diagrams, Node};
 use crate::packet::{Budget, Cube, OverBudget};
@@ -30,8 +32,8 @@ pub(super) fn is_verdict(action: &Action) -> bool {
 
 /// Whether an example has another fate without these rules.
 pub(super) fn matters(without: &Program<'_>, example: &Example) -> bool {
-    let mut assumed = example.assumed.clone();
-    let traced = without.trace_in_world(example.hook, &example.packet, &mut assumed);
+    let mut world = example.world.clone();
+    let traced = without.trace_in_world(example.hook, &example.packet, &mut world);
     traced.is_some_and(|(verdict, _)| verdict != example.verdict)
 }
 
@@ -49,22 +51,24 @@ impl Examiner<'_, '_> {
             return Ok(Some(deciders));
         };
         for (hook, entry) in entries {
-            let starts = starts(cubes, entry);
-            let mut budget = self.subject.budget(STEPS);
-            let mut found = BTreeSet::new();
-            let both = (self.program, without);
-            let same = match by_pieces(both, *hook, at, &starts, &mut budget, &mut found) {
-                Ok(same) => same,
-                Err(OverBudget) => {
-                    self.subject.hand_over()?;
-                    found.clear();
-                    by_diagrams(both, *hook, &starts, &mut found)?
+            for asked in askers(self.program, *hook) {
+                let starts = starts(self.program, asked, cubes, entry);
+                let mut budget = self.subject.budget(STEPS);
+                let mut found = BTreeSet::new();
+                let both = (self.program, without);
+                let same = match by_pieces(both, asked, at, &starts, &mut budget, &mut found) {
+                    Ok(same) => same,
+                    Err(OverBudget) => {
+                        self.subject.hand_over()?;
+                        found.clear();
+                        by_diagrams(both, asked, &starts, &mut found)?
+                    }
+                };
+                if !same {
+                    return Ok(None);
                 }
-            };
-            if !same {
-                return Ok(None);
+                deciders.extend(found);
             }
-            deciders.extend(found);
         }
         Ok(Some(deciders))
     }
@@ -186,8 +190,9 @@ impl Audit<'_, '_> {
     /// Whether a line that matches packets changes no verdict; notes it then.
     pub(super) fn redundant(&mut self, line: &Line, live: &[(Part, Vec<Example>)]) -> bool {
         let rule = |part: &Part| self.part(*part);
-        let verdicts = line.parts.iter().filter_map(rule);
-        if !verdicts.map(|rule| &rule.action).all(is_verdict) {
+        let mut rules = line.parts.iter().filter_map(rule);
+        let only_decides = |rule: &Rule| is_verdict(&rule.action) && rule.effects.is_empty();
+        if !rules.all(only_decides) || live.iter().any(|(part, _)| self.shields(*part)) {
             return false;
         }
         let left_out = |family| {
@@ -235,6 +240,23 @@ impl Audit<'_, '_> {
         }
         self.tell_redundant(line, &deciders);
         true
+    }
+
+    /// Whether a part stands where rules change packets (translate them, mark them for routing): a
+    /// verdict there keeps packets from being changed, which no later verdict may show.
+    fn shields(&self, part: Part) -> bool {
+        let rules = self.subject.firewall.rules(part.family);
+        let hooks = self.asked(part.family).reach.of(part.id.chain);
+        let filters = |hook: &Hook| matches!(hook, Hook::Input | Hook::Forward | Hook::Output);
+        if !hooks.is_some_and(|hooks| hooks.keys().all(filters)) {
+            return true;
+        }
+        let table = rules.chain(part.id.chain).map(|chain| chain.table.as_str());
+        let beside = rules
+            .iter()
+            .filter(|(_, chain)| Some(chain.table.as_str()) == table);
+        let mut bases = beside.filter_map(|(_, chain)| chain.base);
+        bases.any(|base| filters(&base.hook) && (base.first_packets_only || base.priority < 0))
     }
 
     fn tell_redundant(&mut self, line: &Line, deciders: &BTreeSet<(Family, Decider)>) {

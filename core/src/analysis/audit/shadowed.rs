@@ -124,12 +124,17 @@ pub(super) fn decides(rules: &Rules, by: Decider) -> Option<(crate::source::Span
     }
 }
 
+/// Whether a cube asks for no mark: rules on the way may set them.
+pub(super) fn is_unmarked(cube: &Cube) -> bool {
+    cube.mark == MarkBits::ANY && cube.conn_mark == MarkBits::ANY
+}
+
 /// Leaves out rules whose packets the others of the same chain decide anyway, the last first.
 fn needed(rules: &Rules, part: Part, rule: &Rule, named: &mut Vec<Decider>) {
     let cubes = |by: &Decider| match by {
         Decider::Rule(id) if id.chain == part.id.chain => {
             let matches = rules.rule(*id).map(|rule| rule.matches.as_slice());
-            let plain = |cube: &&Cube| cube.unknown.is_empty() && cube.mark == MarkBits::ANY;
+            let plain = |cube: &&Cube| cube.unknown.is_empty() && is_unmarked(cube);
             matches.filter(|cubes| cubes.iter().all(|cube| plain(&cube)))
         }
         _ => None,
@@ -161,9 +166,10 @@ fn show(finding: &mut Finding, audit: &Audit<'_, '_>, part: Part, rule: &Rule) {
         return;
     };
     let first = super::life::telling(part.family);
+    let program = audit.subject.program(part.family);
     let example = |narrow: &Cube| -> Option<(Hook, crate::packet::Packet)> {
         entries.iter().find_map(|(hook, entry)| {
-            let mut starts = super::life::starts(&rule.matches, entry).into_iter();
+            let mut starts = super::life::starts(program, *hook, &rule.matches, entry).into_iter();
             let cube = starts.find_map(|cube| cube.intersect(narrow))?;
             Some((*hook, cube.witness(part.family)?))
         })

@@ -3,8 +3,10 @@
 use super::*;
 use crate::analysis::Subject;
 use crate::firewall::tests::{chain, rule, small_cube};
-use crate::firewall::{Action, ChainId, Firewall, Hook, Policy, RejectWith, Rule, RuleId, Step};
-use crate::packet::{CtState, Cube, Fragment, IfName, Packet};
+use crate::firewall::{
+    Action, ChainId, Firewall, Hook, Policy, RejectWith, Rule, RuleId, Step, World,
+};
+use crate::packet::{CtState, Cube, Fragment, IfName, Packet, RareValues};
 use crate::source::Sources;
 use proptest::prelude::*;
 
@@ -102,6 +104,7 @@ fn packets(firewall: &Firewall) -> Vec<Packet> {
                     out_interface: IfName::NONE,
                     mark,
                     fragment: Fragment::First,
+                    rare: RareValues::default(),
                 }));
             }
         }
@@ -133,14 +136,14 @@ proptest! {
         let without: Vec<_> = redundant.iter().map(|&id| program.without(vec![id])).collect();
         for packet in packets(&firewall) {
             for world in worlds() {
-                let run = program.trace_in_world(Hook::Input, &packet, &mut world.clone());
+                let run = program.trace_in_world(Hook::Input, &packet, &mut World::of(world.iter().copied()));
                 let (verdict, steps) = run.expect("no circle");
                 matched.extend(steps.iter().filter_map(|step| match step {
                     Step::Match(id) => Some(*id),
                     _ => None,
                 }));
                 for (less, id) in without.iter().zip(&redundant) {
-                    let then = less.trace_in_world(Hook::Input, &packet, &mut world.clone());
+                    let then = less.trace_in_world(Hook::Input, &packet, &mut World::of(world.iter().copied()));
                     prop_assert_eq!(then.map(|(v, _)| v), Some(verdict), "without {:?}", id);
                 }
             }

@@ -87,7 +87,7 @@ impl Audit<'_, '_> {
             let message = match left.len() {
                 1 => format!(
                     "rule {} of {place} can never match: {} decides every packet",
-                    first + 1,
+                    rule.number,
                     name(rules, by)
                 ),
                 many => format!(

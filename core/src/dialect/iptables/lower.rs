@@ -9,11 +9,15 @@ use super::{Backend, Header};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::ipset::Sets;
 use crate::dialect::{Context, Notes};
-use crate::firewall::{Action, ChainId, Firewall, RejectWith, Rule};
+use crate::firewall::{Action, ChainId, Effect, Firewall, RejectWith, Rule};
 use crate::net::{Family, Protocol};
 use crate::packet::{Bits, ByteSet, Cube, FieldSet, Fragment, IfName, Literals, Ranges};
 use crate::source::{SourceId, Span};
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
+
+/// What a rule does beside deciding.
+type Effects = SmallVec<[Effect; 1]>;
 
 /// Most cubes that one rule may become before a match of it is treated as unknown.
 const MOST_CUBES: usize = 16_384;
@@ -173,8 +177,8 @@ impl<'a> Lowering<'a> {
     /// that nothing behind it is taken for certain.
     pub(super) fn rule(&mut self, spec: &Spec<'_>, mut work: Work<'_>, jump: &Jumps<'_>) -> Rule {
         let line = work.line;
-        let action = match self.lower(spec, &mut work, jump) {
-            Ok(action) => action,
+        let (action, effects) = match self.lower(spec, &mut work, jump) {
+            Ok(done) => done,
             Err(fault) => return self.unreadable(&fault, &work),
         };
         work.cubes.retain(|cube| !cube.is_empty());
@@ -190,19 +194,18 @@ impl<'a> Lowering<'a> {
                     .help("answers that depend on this rule are unknown"),
             );
         }
-        if action == Action::Continue {
+        if action == Action::Continue && effects.is_empty() {
             // Nothing depends on whether such a rule matches: no question is asked for it.
             work.narrow(|cube| cube.unknown = Literals::default());
         }
         Rule {
-            matches: work.cubes,
-            action,
-            span: line,
+            effects,
             generated: work
                 .comment
                 .as_deref()
                 .is_some_and(support::is_generated_comment),
             comment: work.comment,
+            ..Rule::new(work.cubes, action, line)
         }
     }
 
@@ -216,15 +219,10 @@ impl<'a> Lowering<'a> {
                      export the rules again",
                 ),
         );
-        Rule {
-            matches: vec![Cube::any(work.family())],
-            action: Action::Opaque {
-                why: format!("the rule cannot be read: {}", fault.message),
-            },
-            span: work.line,
-            generated: false,
-            comment: None,
-        }
+        let action = Action::Opaque {
+            why: format!("the rule cannot be read: {}", fault.message),
+        };
+        Rule::new(vec![Cube::any(work.family())], action, work.line)
     }
 
     fn lower(
@@ -232,14 +230,18 @@ impl<'a> Lowering<'a> {
         spec: &Spec<'_>,
         work: &mut Work<'_>,
         jumps: &Jumps<'_>,
-    ) -> Result<Action, Fault> {
+    ) -> Result<(Action, Effects), Fault> {
         for option in &spec.base {
             base(option, work)?;
         }
         for module in &spec.matches {
             matches::lower(self, module, work)?;
         }
-        self.action(spec, work, jumps)
+        let effects = match &spec.target {
+            Some(target) if target.name.text == "MARK" => Effects::from_elem(mark(target)?, 1),
+            _ => Effects::new(),
+        };
+        Ok((self.action(spec, work, jumps)?, effects))
     }
 
     fn action(
@@ -299,7 +301,7 @@ impl<'a> Lowering<'a> {
             "DROP" => Some(Action::Drop),
             "RETURN" => Some(Action::Return),
             "REJECT" => Some(Action::Reject(reject(target, work)?)),
-            "MARK" => Some(mark(target)?),
+            "MARK" => Some(Action::Continue),
             "SNAT" | "MASQUERADE" => Some(Action::Accept),
             "NETMAP" if jumps_to_source(work) => Some(Action::Accept),
             "NETMAP" => opaque("rewrites the packet's destination"),
@@ -359,7 +361,7 @@ fn reject(target: &Module<'_>, work: &Work<'_>) -> Result<RejectWith, Fault> {
     Ok(RejectWith::TcpReset)
 }
 
-fn mark(target: &Module<'_>) -> Result<Action, Fault> {
+fn mark(target: &Module<'_>) -> Result<Effect, Fault> {
     let [option] = target.options.as_slice() else {
         return Err(Fault::at(
             &target.name,
@@ -382,7 +384,7 @@ fn mark(target: &Module<'_>) -> Result<Action, Fault> {
             ));
         }
     };
-    Ok(Action::SetMark { clear, flip })
+    Ok(Effect::SetMark { clear, flip })
 }
 
 /// Options of `iptables` itself.

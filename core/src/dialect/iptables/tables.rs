@@ -119,6 +119,9 @@ impl Tables {
         if !complete {
             under.cut_off(all);
         }
+        for &id in &under.order {
+            under.with(id, all, Chain::number_rules);
+        }
         let key = (family, section.header.backend, section.table.to_string());
         self.seen.insert(key, (section.opened, under.order));
     }
@@ -228,6 +231,7 @@ impl Under<'_, '_> {
         let base = base(table, name).map(|(hook, priority)| Base {
             hook,
             priority,
+            order: 0,
             policy,
             span,
             first_packets_only: table == "nat",
@@ -243,6 +247,7 @@ impl Under<'_, '_> {
             table: table.to_string(),
             name: name.to_string(),
             base,
+            devices: None,
             generated: support::is_generated(name),
             rules: Vec::new(),
             span,
@@ -422,15 +427,11 @@ impl Under<'_, '_> {
             .map_or(self.section.opened, |line| self.span(line));
         for &id in &self.order {
             self.with(id, all, |chain| {
-                chain.rules.push(Rule {
-                    matches: vec![Cube::any(family)],
-                    action: Action::Opaque {
-                        why: "the export is cut off: rules may be missing here".into(),
-                    },
-                    span: last,
-                    generated: false,
-                    comment: None,
-                });
+                let action = Action::Opaque {
+                    why: "the export is cut off: rules may be missing here".into(),
+                };
+                let rule = Rule::new(vec![Cube::any(family)], action, last);
+                chain.rules.push(rule);
             });
         }
     }

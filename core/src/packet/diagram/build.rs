@@ -4,7 +4,7 @@ use super::field::largest;
 use super::{Diagrams, Field, Node};
 use crate::net::Protocol;
 use crate::packet::budget::OverBudget;
-use crate::packet::{ByteSet, Cube, FieldSet, Ranges};
+use crate::packet::{ByteSet, Cube, FieldSet, MarkBits, Ranges};
 
 /// More unknown predicates than this are not followed in one manager: depth is stack.
 pub(super) const MOST_PREDICATES: usize = 256;
@@ -82,7 +82,9 @@ impl Diagrams {
         }
         for field in Field::ALL.into_iter().rev() {
             set = match field {
-                Field::Mark => self.mark_node(cube.mark.care, cube.mark.value, set)?,
+                Field::Mark => self.mark_node(field, cube.mark, set)?,
+                Field::ConnMark => self.mark_node(field, cube.conn_mark, set)?,
+                Field::Rare(rare) if cube.extra.get(rare).is_none() => set,
                 _ => {
                     let (first, bits) = self.layout.span(field);
                     self.values(first, bits, 0, &field.values(cube), set)?
@@ -119,14 +121,14 @@ impl Diagrams {
     /// Marks with these bits, then what follows.
     pub(super) fn mark_node(
         &mut self,
-        care: u32,
-        value: u32,
+        field: Field,
+        mark: MarkBits,
         then: Node,
     ) -> Result<Node, OverBudget> {
-        let (first, bits) = self.layout.span(Field::Mark);
+        let (first, bits) = self.layout.span(field);
         let mut set = then;
-        for bit in (0..bits).filter(|bit| care >> bit & 1 == 1) {
-            set = self.literal(first + bits - 1 - bit, value >> bit & 1 == 1, set)?;
+        for bit in (0..bits).filter(|bit| mark.care >> bit & 1 == 1) {
+            set = self.literal(first + bits - 1 - bit, mark.value >> bit & 1 == 1, set)?;
         }
         Ok(set)
     }

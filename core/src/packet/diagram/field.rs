@@ -1,7 +1,7 @@
 //! Header fields as runs of variables.
 
 use crate::net::Family;
-use crate::packet::{Bits, ByteSet, CtState, Cube, Ranges};
+use crate::packet::{Bits, ByteSet, CtState, Cube, MarkBits, Packet, Ranges, Rare};
 
 /// A header field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,12 +28,16 @@ pub enum Field {
     InInterface,
     /// Name of the interface that it goes out by.
     OutInterface,
+    /// Connection mark.
+    ConnMark,
+    /// One that few rules test.
+    Rare(Rare),
 }
 
 impl Field {
     /// In the order of the variables: what most rules test comes first, so that a rule's nodes
     /// are near the root and the rest is shared.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 28] = [
         Self::Protocol,
         Self::DestinationPort,
         Self::Source,
@@ -45,6 +49,23 @@ impl Field {
         Self::Mark,
         Self::InInterface,
         Self::OutInterface,
+        Self::ConnMark,
+        Self::Rare(Rare::Changes),
+        Self::Rare(Rare::OriginalSource),
+        Self::Rare(Rare::OriginalSourcePort),
+        Self::Rare(Rare::OriginalDestination),
+        Self::Rare(Rare::OriginalDestinationPort),
+        Self::Rare(Rare::OriginalState),
+        Self::Rare(Rare::OriginalOut),
+        Self::Rare(Rare::Tos),
+        Self::Rare(Rare::Ttl),
+        Self::Rare(Rare::Length),
+        Self::Rare(Rare::SourceMac),
+        Self::Rare(Rare::PacketType),
+        Self::Rare(Rare::Uid),
+        Self::Rare(Rare::Gid),
+        Self::Rare(Rare::NextHeader),
+        Self::Rare(Rare::ExtensionHeaders),
     ];
 
     fn bits(self, family: Family) -> u32 {
@@ -57,8 +78,12 @@ impl Field {
             },
             Self::State => 3,
             Self::Fragment => 1,
-            Self::Mark => 32,
+            Self::Mark | Self::ConnMark => 32,
             Self::InInterface | Self::OutInterface => 128,
+            Self::Rare(Rare::OriginalSource | Rare::OriginalDestination) => {
+                Self::Source.bits(family)
+            }
+            Self::Rare(field) => field.bits(),
         }
     }
 
@@ -75,8 +100,40 @@ impl Field {
             Self::OutInterface => cube.out_interface.intervals().to_vec(),
             Self::State => bits(padded(cube.state)),
             Self::Fragment => bits(cube.fragment),
-            Self::Mark => Vec::new(),
+            Self::Rare(field) => match cube.extra.get(field) {
+                Some(values) => values.intervals().to_vec(),
+                None => field.full().intervals().to_vec(),
+            },
+            Self::Mark | Self::ConnMark => Vec::new(),
         }
+    }
+
+    /// The bits that a cube fixes, for marks.
+    pub(super) fn mark(self, cube: &mut Cube) -> Option<&mut MarkBits> {
+        match self {
+            Self::Mark => Some(&mut cube.mark),
+            Self::ConnMark => Some(&mut cube.conn_mark),
+            _ => None,
+        }
+    }
+
+    /// A packet's value; none where it is not known.
+    pub(super) fn value(self, packet: &Packet) -> Option<u128> {
+        Some(match self {
+            Self::Protocol => packet.protocol.0.into(),
+            Self::DestinationPort => packet.destination_port.into(),
+            Self::Source => packet.source,
+            Self::Destination => packet.destination,
+            Self::SourcePort => packet.source_port.into(),
+            Self::State => packet.state as u128,
+            Self::Flags => packet.flags.into(),
+            Self::Fragment => packet.fragment as u128,
+            Self::Mark => packet.mark.into(),
+            Self::ConnMark => packet.conn_mark.into(),
+            Self::InInterface => packet.in_interface.0,
+            Self::OutInterface => packet.out_interface.0,
+            Self::Rare(field) => return packet.rare.get(field),
+        })
     }
 
     /// Narrows a cube to these values (sorted, disjoint). Not for marks.
@@ -103,7 +160,8 @@ impl Field {
             Self::OutInterface => cube.out_interface = wide(),
             Self::State => cube.state = few(CtState::ALL.len()),
             Self::Fragment => cube.fragment = few(2),
-            Self::Mark => {}
+            Self::Rare(field) => cube.extra = cube.extra.with(field, &wide()),
+            Self::Mark | Self::ConnMark => {}
         }
     }
 }

@@ -24,6 +24,7 @@ pub use read::Readout;
 
 use super::budget::OverBudget;
 use crate::net::Family;
+use crate::packet::MarkBits;
 use field::Layout;
 use rustc_hash::FxHashMap;
 use table::{Inner, Nodes};
@@ -134,7 +135,7 @@ impl Diagrams {
         self.apply(Op::Minus, a, b)
     }
 
-    /// Recursion follows the variables: at most about 600 bits and [`build::MOST_PREDICATES`].
+    /// Recursion follows the variables: at most about 1,200 bits and [`build::MOST_PREDICATES`].
     fn apply(&mut self, op: Op, a: Node, b: Node) -> Result<Node, OverBudget> {
         let (a, b) = match (op, a, b) {
             (Op::And, Node::EMPTY, _) | (Op::And | Op::Minus, _, Node::EMPTY) => {
@@ -192,21 +193,107 @@ impl Diagrams {
         self.rewrite(set, &change, &mut FxHashMap::default())
     }
 
-    /// The packets of a set after `mark := (mark & !clear) ^ flip`.
+    /// The packets of a set after `mark := (mark & !clear) ^ flip`; `field` is the packet's or the
+    /// connection's mark.
     ///
     /// # Errors
     ///
     /// When it takes more nodes or steps than the limit.
-    pub fn set_mark(&mut self, set: Node, clear: u32, flip: u32) -> Result<Node, OverBudget> {
+    pub fn set_mark(
+        &mut self,
+        set: Node,
+        field: Field,
+        clear: u32,
+        flip: u32,
+    ) -> Result<Node, OverBudget> {
         let layout = self.layout;
         let change = |variable| match layout.field(variable) {
-            Some((Field::Mark, bit)) if clear >> bit & 1 == 1 => Change::Forget,
-            Some((Field::Mark, bit)) if flip >> bit & 1 == 1 => Change::Flip,
+            Some((tested, bit)) if tested == field && clear >> bit & 1 == 1 => Change::Forget,
+            Some((tested, bit)) if tested == field && flip >> bit & 1 == 1 => Change::Flip,
             _ => Change::Keep,
         };
         let moved = self.rewrite(set, &change, &mut FxHashMap::default())?;
-        let fixed = self.mark_node(clear, flip & clear, Node::TRUE)?;
+        let fixed = MarkBits {
+            care: clear,
+            value: flip & clear,
+        };
+        let fixed = self.mark_node(field, fixed, Node::TRUE)?;
         self.and(moved, fixed)
+    }
+
+    /// The packets of a set after `to := (to & !clear) ^ (from & care)`, where `from` and `to` are
+    /// the packet's and the connection's mark in either order.
+    ///
+    /// # Errors
+    ///
+    /// When it takes more nodes or steps than the limit.
+    pub fn copy_mark(
+        &mut self,
+        set: Node,
+        (from, to): (Field, Field),
+        clear: u32,
+        care: u32,
+    ) -> Result<Node, OverBudget> {
+        let mut set = self.set_mark(set, to, clear, 0)?;
+        for bit in (0..u32::BITS).filter(|bit| care >> bit & 1 == 1) {
+            let one = MarkBits {
+                care: 1 << bit,
+                value: 1 << bit,
+            };
+            let one = self.mark_node(from, one, Node::TRUE)?;
+            let ones = self.and(set, one)?;
+            let zeros = self.minus(set, one)?;
+            let flipped = self.set_mark(ones, to, 0, 1 << bit)?;
+            set = self.or(flipped, zeros)?;
+        }
+        Ok(set)
+    }
+
+    /// The packets of a set with the value of one field moved into another of the same width,
+    /// which no packet of the set depends on; then any value of the first will do.
+    ///
+    /// # Errors
+    ///
+    /// When it takes more nodes or steps than the limit.
+    pub fn rename(&mut self, set: Node, from: Field, to: Field) -> Result<Node, OverBudget> {
+        self.renamed(set, from, to, &mut FxHashMap::default())
+    }
+
+    fn renamed(
+        &mut self,
+        set: Node,
+        from: Field,
+        to: Field,
+        done: &mut FxHashMap<Node, Node>,
+    ) -> Result<Node, OverBudget> {
+        if set.is_constant() {
+            return Ok(set);
+        }
+        if let Some(&known) = done.get(&set) {
+            return Ok(known);
+        }
+        self.step()?;
+        let inner = self.inner(set);
+        let low = self.renamed(inner.low, from, to, done)?;
+        let high = self.renamed(inner.high, from, to, done)?;
+        let result = match self.layout.field(inner.variable) {
+            Some((field, bit)) if field == from => {
+                let (first, bits) = self.layout.span(to);
+                let one = self.node(first + bits - 1 - bit, Node::EMPTY, Node::TRUE)?;
+                let ones = self.and(one, high)?;
+                let zeros = self.minus(low, one)?;
+                self.or(ones, zeros)?
+            }
+            // What was renamed may now depend on variables above this one.
+            _ => {
+                let one = self.node(inner.variable, Node::EMPTY, Node::TRUE)?;
+                let ones = self.and(one, high)?;
+                let zeros = self.minus(low, one)?;
+                self.or(ones, zeros)?
+            }
+        };
+        done.insert(set, result);
+        Ok(result)
     }
 
     fn rewrite(

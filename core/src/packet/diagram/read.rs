@@ -3,7 +3,7 @@
 use super::field::largest;
 use super::{Diagrams, Field, Node};
 use crate::packet::budget::OverBudget;
-use crate::packet::{Cube, Literals, MarkBits, Packet};
+use crate::packet::{Cube, Literals, Packet};
 use rustc_hash::FxHashMap;
 use std::ops::ControlFlow;
 
@@ -95,19 +95,8 @@ impl Diagrams {
     /// Whether a packet is in a set, given which unknown predicates hold.
     #[must_use]
     pub fn contains(&self, set: Node, packet: &Packet, holds: impl Fn(u32) -> bool) -> bool {
-        let value = |field: Field| match field {
-            Field::Protocol => u128::from(packet.protocol.0),
-            Field::DestinationPort => packet.destination_port.into(),
-            Field::Source => packet.source,
-            Field::Destination => packet.destination,
-            Field::SourcePort => packet.source_port.into(),
-            Field::State => packet.state as u128,
-            Field::Flags => packet.flags.into(),
-            Field::Fragment => packet.fragment as u128,
-            Field::Mark => packet.mark.into(),
-            Field::InInterface => packet.in_interface.0,
-            Field::OutInterface => packet.out_interface.0,
-        };
+        // Bits of a value that is not known read as zero.
+        let value = |field: Field| field.value(packet).unwrap_or(0);
         let mut node = set;
         while !node.is_constant() {
             let inner = self.inner(node);
@@ -137,8 +126,8 @@ impl Reader<'_> {
         if self.diagrams.inner(node).variable >= first + bits {
             return self.field(node, later, cube);
         }
-        if field == Field::Mark {
-            return self.mark(node, later, cube);
+        if matches!(field, Field::Mark | Field::ConnMark) {
+            return self.mark(field, node, later, cube);
         }
         for way in self.ways(node, first, bits) {
             let mut narrowed = cube.clone();
@@ -196,24 +185,22 @@ impl Reader<'_> {
     }
 
     /// Marks are bit patterns, not intervals: one cube for each path.
-    fn mark(&mut self, node: Node, later: &[Field], cube: &Cube) -> ControlFlow<()> {
+    fn mark(&mut self, field: Field, node: Node, later: &[Field], cube: &Cube) -> ControlFlow<()> {
         let inner = self.diagrams.inner(node);
-        let Some((Field::Mark, bit)) = self.diagrams.layout.field(inner.variable) else {
-            return self.field(node, later, cube);
+        let bit = match self.diagrams.layout.field(inner.variable) {
+            Some((tested, bit)) if tested == field => bit,
+            _ => return self.field(node, later, cube),
         };
         for (next, one) in [(inner.low, 0u32), (inner.high, 1)] {
             if next.is_empty() {
                 continue;
             }
-            let mark = MarkBits {
-                care: cube.mark.care | 1 << bit,
-                value: cube.mark.value | one << bit,
-            };
-            let narrowed = Cube {
-                mark,
-                ..cube.clone()
-            };
-            self.mark(next, later, &narrowed)?;
+            let mut narrowed = cube.clone();
+            if let Some(mark) = field.mark(&mut narrowed) {
+                mark.care |= 1 << bit;
+                mark.value |= one << bit;
+            }
+            self.mark(field, next, later, &narrowed)?;
         }
         ControlFlow::Continue(())
     }

@@ -61,7 +61,7 @@ proptest! {
     fn images_agree_with_cubes(a in cubes(), clear in 0u32..8, flip in 0u32..8) {
         let mut d = manager();
         let set = d.from_cubes(&a).unwrap();
-        let marked = d.set_mark(set, clear, flip).unwrap();
+        let marked = d.set_mark(set, Field::Mark, clear, flip).unwrap();
         let by_cube: Vec<Cube> = a.iter().cloned().map(|mut cube| {
             let care = cube.mark.care | clear;
             cube.mark = MarkBits { care, value: ((cube.mark.value & !clear) ^ flip) & care };

@@ -7,7 +7,7 @@ use crate::analysis::audit::shadowed::decides;
 use crate::diagnostic::{Code, mistake as codes};
 use crate::firewall::{Decider, Hook, Step, Verdict};
 use crate::net::{Family, Protocol};
-use crate::packet::{CtState, Fragment, IfName, Packet, tcp_flags};
+use crate::packet::{CtState, Fragment, IfName, Packet, Rare, RareValues, tcp_flags};
 
 /// Hooks whose policy may close a system, and what they are called in messages.
 const HOOKS: [(Hook, &str); 3] = [
@@ -113,7 +113,15 @@ fn plain(family: Family, hook: Hook) -> Packet {
         out_interface: if out { device } else { IfName::NONE },
         mark: 0,
         fragment: Fragment::First,
+        rare: usual(),
     }
+}
+
+/// What nobody looks at, as ordinary packets have it.
+fn usual() -> RareValues {
+    let mut rare = RareValues::default();
+    rare.set(Rare::Ttl, 64);
+    rare
 }
 
 /// What becomes of a packet, and who decides; none when that is unknown.
@@ -204,6 +212,9 @@ fn no_neighbours(audit: &Audit<'_, '_>) -> Option<Finding> {
     let device = used.first()?.in_interface;
     let router = 0xfe80 << 112 | 1;
     let solicited = 0xff02 << 112 | 0x1_ff00_0001;
+    let mut local = usual();
+    // RFC 4861: neighbours send with this.
+    local.set(Rare::Ttl, 255);
     let asked = [(135, solicited), (136, 0xfe80 << 112 | 2)];
     let denied = asked.into_iter().find_map(|(kind, destination)| {
         let packet = Packet {
@@ -215,6 +226,7 @@ fn no_neighbours(audit: &Audit<'_, '_>) -> Option<Finding> {
             flags: 0,
             state: CtState::Untracked,
             in_interface: device,
+            rare: local,
             ..plain(Family::V6, Hook::Input)
         };
         denied(audit, Hook::Input, packet)

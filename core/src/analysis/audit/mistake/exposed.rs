@@ -69,19 +69,21 @@ pub(super) fn effective(
         let entries = examiner.reach.of(part.id.chain)?;
         hooks.iter().find_map(|&hook| {
             let entry = entries.get(&hook).filter(|entry| entry.hull.is_none())?;
-            starts(&rule.matches, entry).into_iter().find_map(|cube| {
-                if !wanted(&cube) || is_local(&cube, hook) {
-                    return None;
-                }
-                let first = cube.clone().with_states(&[CtState::New]);
-                let example = examiner.example(hook, part.id, &first)?;
-                (example.verdict == Verdict::Accept).then_some(Effective {
-                    part,
-                    hook,
-                    cube,
-                    packet: example.packet,
+            starts(examiner.program, hook, &rule.matches, entry)
+                .into_iter()
+                .find_map(|cube| {
+                    if !wanted(&cube) || is_local(&cube, hook) {
+                        return None;
+                    }
+                    let first = cube.clone().with_states(&[CtState::New]);
+                    let example = examiner.example(hook, part.id, &first)?;
+                    (example.verdict == Verdict::Accept).then_some(Effective {
+                        part,
+                        hook,
+                        cube,
+                        packet: example.packet,
+                    })
                 })
-            })
         })
     })
 }
