@@ -15,6 +15,7 @@ mod findings;
 mod input;
 mod output;
 mod project;
+mod proof;
 
 use clap::Parser as _;
 use std::process::ExitCode;

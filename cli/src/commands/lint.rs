@@ -6,8 +6,11 @@ use crate::findings::{Format, Selection};
 use crate::input::{self, Stop, stop};
 use crate::output;
 use crate::project::Project;
+use crate::proof::{self, Question};
 use clap::Args;
-use portwright::engine::{self, ExportInput, LintRequest, LintSummary, Outcome, Request};
+use portwright::engine::{
+    self, ExportInput, LintRequest, LintResult, LintSummary, Outcome, Request,
+};
 use portwright::report;
 
 const EXAMPLES: &str = "\
@@ -15,6 +18,7 @@ Examples:
   portwright lint clusterConfig.yaml --export master1=master1.iptables
   portwright lint site.yaml --export cp-1=cp-1.iptables --export cp-1=cp-1.ipset
   portwright lint site.yaml --between dmz,inner=gateway.iptables --fail-on warning
+  portwright lint site.yaml --export cp-1=cp-1.iptables --prove
   portwright lint                      # portwright.yaml, with the exports under its guards
 
 Findings at --fail-on give exit code 1, also when something is unknown (3 otherwise); an input
@@ -41,6 +45,10 @@ pub struct Options {
     /// Exit with 0 although something is unknown
     #[arg(long)]
     allow_unknown: bool,
+    /// Replays every finding's packet through the live Linux kernel and says whether it agrees; see
+    /// `portwright prove`. What it says goes to standard error
+    #[arg(long)]
+    prove: bool,
     /// Day on which acceptances are judged [default: today, UTC]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     today: Option<String>,
@@ -53,6 +61,9 @@ fn date(text: &str) -> Result<String, String> {
 }
 
 pub fn run(options: &Options) -> Result<Exit, Stop> {
+    if options.prove {
+        proof::begin()?;
+    }
     let project = Project::read(&options.site)?;
     let mut exports = exports(options)?;
     if exports.is_empty() {
@@ -60,6 +71,7 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     }
     let now = || jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     let today = options.today.clone();
+    let guarded = exports.clone();
     let answer = engine::call(&Request::Lint(LintRequest {
         site: project.site,
         exports,
@@ -78,7 +90,38 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
         Format::Text => report::lint(result, output::stdout_is_coloured()),
         Format::Json => engine::to_json(&answer),
     })?;
+    if options.prove && prove(result, &guarded)? == Exit::Findings {
+        return Ok(Exit::Findings);
+    }
     Ok(Exit::of(&answer, judge(&result.summary, options)))
+}
+
+/// Replays the packets of findings, export by export; the worst of what the kernel says.
+fn prove(result: &LintResult, exports: &[ExportInput]) -> Result<Exit, Stop> {
+    let mut disagreed = false;
+    for (export, known) in exports.iter().zip(&result.exports) {
+        let numbered = result.findings.iter().enumerate();
+        let own = numbered.filter(|(_, finding)| finding.guards == known.guards);
+        let mut packets = Vec::new();
+        for (at, finding) in own {
+            packets.extend(proof::witnesses(std::slice::from_ref(finding), at + 1)?);
+        }
+        let proof = proof::prove(&Question {
+            documents: export.documents.clone(),
+            dialect: export.dialect.clone(),
+            addresses: None,
+            routes: None,
+            backend: None,
+            packets,
+        })?;
+        output::notice(&format!("{}:\n{}", known.guards, proof.text()));
+        disagreed |= proof.exit() == Exit::Findings;
+    }
+    Ok(if disagreed {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
 }
 
 /// Findings win over what is unknown.

@@ -3,10 +3,12 @@
 pub mod audit;
 pub mod call;
 pub mod catalog;
+pub mod compare;
 pub mod completions;
 pub mod explain;
 pub mod lint;
 pub mod man;
+pub mod prove;
 pub mod resolve;
 pub mod schema;
 pub mod trace;
@@ -22,6 +24,8 @@ pub fn run(command: Command) -> Result<Exit, Stop> {
         Command::Lint(options) => lint::run(&options),
         Command::Audit(options) => audit::run(&options),
         Command::Trace(options) => trace::run(&options),
+        Command::Compare(options) => compare::run(&options),
+        Command::Prove(options) => prove::run(&options),
         Command::Catalog(options) => catalog::run(&options),
         Command::Explain(options) => explain::run(options),
         Command::Schema(options) => schema::run(&options),

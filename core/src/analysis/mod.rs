@@ -5,6 +5,7 @@
 
 mod accepted;
 mod audit;
+pub mod compare;
 mod coverage;
 mod excess;
 mod finding;

@@ -56,7 +56,7 @@ pub static DIALECTS: &[Dialect] = &[
     },
     Dialect {
         id: "ipset-save",
-        title: "ipset save",
+        title: "ipset save, ipset list",
         detect: ipset::detect,
         reader: Reader::Sets(ipset::read),
     },

@@ -53,6 +53,8 @@ pub enum Outcome {
     Audit(AuditResult),
     /// For [`Request::Trace`].
     Trace(TraceResult),
+    /// For [`Request::Compare`].
+    Compare(CompareResult),
     /// For [`Request::Catalog`].
     Catalog(CatalogResult),
     /// For [`Request::Detect`].
@@ -466,6 +468,168 @@ pub struct StepData {
     /// The line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+}
+
+/// The semantic difference of two systems.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CompareResult {
+    /// The worst of all hooks' verdicts. `equivalent` is proved.
+    pub verdict: String,
+    /// Counts.
+    pub summary: CompareSummary,
+    /// What is proved at each hook of each family.
+    pub hooks: Vec<CompareHook>,
+    /// The differences: by family, hook and kind, what is certain first.
+    pub differences: Vec<DifferenceData>,
+    /// Lines that are not modelled and stand alike in both systems (the old one, the new one): they
+    /// were taken to do the same to the same packets.
+    pub alike: Vec<[Place; 2]>,
+    /// The system as it was.
+    pub old: ComparedSystem,
+    /// The system as it is to be.
+    pub new: ComparedSystem,
+}
+
+/// Counts of a comparison: of differences, each of which is about all packets that the same two
+/// lines decide.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct CompareSummary {
+    /// Denied before, permitted now.
+    pub opened: usize,
+    /// Permitted before, denied now.
+    pub closed: usize,
+    /// Denied before and now, with another answer to the sender.
+    pub answers: usize,
+    /// Differences that depend on lines which are not modelled.
+    pub possible: usize,
+    /// Differences that are counted above and not listed.
+    pub not_listed: usize,
+}
+
+/// What is proved at one hook.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CompareHook {
+    /// Address family.
+    pub family: Family,
+    /// `input`, `forward` or `output`, with what comes before and after on a packet's way.
+    pub hook: String,
+    /// `equivalent`: proved for every packet. `answers-differ`: the same packets pass, but some
+    /// senders are told something else. `possibly-different`: equivalent unless a line that is not
+    /// modelled makes a difference. `not-compared`: nothing is claimed. `different`: some packet
+    /// passes in one and not in the other.
+    pub verdict: String,
+    /// Packets about which nothing is claimed, because comparing them would cost too much.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub not_compared: Vec<String>,
+    /// Whether more pairs of lines decide differing packets than are listed.
+    pub more: bool,
+}
+
+/// Packets that the two systems treat differently, all decided by the same two lines.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DifferenceData {
+    /// `opened`, `closed`, `answer` (another answer to the sender), or `undetermined` (what
+    /// becomes of them is unknown in both).
+    pub kind: String,
+    /// Whether it is so whatever the lines do that are not modelled; else it depends on them.
+    pub certain: bool,
+    /// Address family.
+    pub family: Family,
+    /// `input`, `forward` or `output`.
+    pub hook: String,
+    /// The packets: the union of these.
+    pub packets: Vec<PacketsData>,
+    /// Whether these are only some of them.
+    pub more: bool,
+    /// One of them, as `portwright trace` takes it.
+    pub witness: String,
+    /// What the old system does.
+    pub old: DecidedData,
+    /// What the new system does.
+    pub new: DecidedData,
+}
+
+/// What one system does to packets.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DecidedData {
+    /// `accept`, `drop`, `reject` or `unknown`.
+    pub verdict: String,
+    /// What the sender of a rejected packet is told.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub answer: String,
+    /// The rule or policy that decides: `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`. Left out where
+    /// no chain is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// Its line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// What the interpreter says of the witness, independently.
+    pub witness: ComparedSide,
+    /// Lines that are not modelled on which this depends.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub depends_on: Vec<Place>,
+}
+
+/// A packet's way through one system.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedSide {
+    /// `accept`, `drop`, `reject` or `unknown`.
+    pub verdict: String,
+    /// What ended each base chain that it passed.
+    pub path: Vec<String>,
+}
+
+/// A system that was compared.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedSystem {
+    /// Names of the documents.
+    pub documents: Vec<String>,
+    /// The dialects they were read as.
+    pub dialects: Vec<String>,
+    /// Number of rules.
+    pub rules: usize,
+}
+
+/// Packets as a product of header fields. What is absent may be anything.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PacketsData {
+    /// All fields in one line.
+    pub text: String,
+    /// Source addresses, or `any`.
+    pub source: String,
+    /// Destination addresses, or `any`.
+    pub destination: String,
+    /// Protocols.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Source ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ports: Option<String>,
+    /// Destination ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_ports: Option<String>,
+    /// ICMP types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_types: Option<String>,
+    /// ICMP codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_codes: Option<String>,
+    /// TCP flags: `S/FSRA` for those of `FSRA` that are set, or combinations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<String>,
+    /// Conntrack states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Fragments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fragment: Option<String>,
+    /// Interfaces that they come in by; `cali+` for all that begin so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_interface: Option<String>,
+    /// Interfaces that they go out by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_interface: Option<String>,
 }
 
 /// A catalogue, or the list of them.

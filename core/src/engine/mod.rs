@@ -17,6 +17,7 @@
 mod answer;
 mod audit;
 mod browse;
+mod compare;
 mod context;
 mod describe;
 mod detect;
@@ -43,6 +44,7 @@ pub fn call(request: &Request) -> Answer {
         Request::Lint(request) => lint::lint(&mut session, request).map(Outcome::Lint),
         Request::Audit(request) => audit::audit(&mut session, request).map(Outcome::Audit),
         Request::Trace(request) => trace::trace(&mut session, request).map(Outcome::Trace),
+        Request::Compare(request) => compare::compare(&mut session, request).map(Outcome::Compare),
         Request::Catalog(request) => browse::catalog(&mut session, request).map(Outcome::Catalog),
         Request::Detect(request) => Some(Outcome::Detect(detect::detect(&mut session, request))),
         Request::Explain(request) => browse::explain(&mut session, request).map(Outcome::Explain),

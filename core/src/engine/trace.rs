@@ -193,7 +193,7 @@ pub(super) fn place(rules: &Rules, by: Decider) -> String {
     }
 }
 
-fn span(rules: &Rules, by: Decider) -> Option<Span> {
+pub(super) fn span(rules: &Rules, by: Decider) -> Option<Span> {
     match by {
         Decider::Rule(id) => rules.rule(id).map(|rule| rule.span),
         Decider::Policy(id) => rules

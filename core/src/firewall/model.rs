@@ -73,6 +73,10 @@ pub struct Unknown {
     pub span: Span,
     /// Why it is unknown, lower case, for example `` match `string` is not modelled ``.
     pub why: String,
+    /// What is asked, as the dialect writes it, where the answer follows from the packet alone:
+    /// then equal questions have equal answers, in another export too. Empty where the answer is
+    /// the rule's own (a rate, a counter).
+    pub question: String,
 }
 
 /// Position of a chain in [`Rules::chains`].
@@ -305,8 +309,23 @@ impl Firewall {
         self.unknowns.push(Unknown {
             span,
             why: why.into(),
+            question: String::new(),
         });
         u32::try_from(self.unknowns.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The same, for a predicate whose answer follows from the packet alone.
+    pub fn unknown_question(
+        &mut self,
+        span: Span,
+        why: impl Into<String>,
+        question: impl Into<String>,
+    ) -> u32 {
+        let new = self.unknown(span, why);
+        if let Some(unknown) = self.unknowns.last_mut() {
+            unknown.question = question.into();
+        }
+        new
     }
 }
 

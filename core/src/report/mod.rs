@@ -2,6 +2,7 @@
 //!
 //! One function for each kind of result; [`RESOLVE_FORMATS`] lists the formats of a resolved site.
 
+mod compare;
 mod csv;
 mod dot;
 mod entries;
@@ -15,6 +16,7 @@ mod text;
 mod trace;
 mod words;
 
+pub use compare::{compare, compare_markdown};
 pub use entries::GroupBy;
 pub use table::{catalog_list, catalog_table};
 pub use text::{audit, diagnostics, explanations, lint};

@@ -8,6 +8,7 @@
 use super::Audit;
 use super::life::{Examiner, Example, STEPS, starts};
 use super::line::{Line, Part, about, name};
+use super::reach::askers;
 use super::shadowed::decides;
 use crate::diagnostic::hygiene as codes;
 use crate::firewall::{

@@ -1,12 +1,21 @@
-//! `ipset save`: the sets that iptables rules name.
+//! `ipset save` and `ipset list`, plain and XML: the sets that iptables rules name.
 
+mod change;
+mod create;
 mod elements;
+mod list;
+mod masks;
 mod member;
-mod parse;
+mod nested;
+mod product;
+mod read;
+mod save;
 mod specific;
+mod xml;
 
+pub(in crate::dialect) use change::Changes;
 pub(in crate::dialect) use member::{Direction, Membership, Question};
-pub(in crate::dialect) use parse::{detect, read};
+pub(in crate::dialect) use read::{detect, read};
 
 use crate::firewall::Object;
 use crate::net::Family;
@@ -34,7 +43,7 @@ enum Part {
     Iface,
     /// A packet mark.
     Mark,
-    /// A MAC address, which the packet model does not hold.
+    /// A MAC address.
     Mac,
 }
 
@@ -58,9 +67,14 @@ struct Set {
     span: Span,
     kind: Kind,
     family: Family,
+    /// Whether elements can expire at all.
+    timeouts: bool,
     /// Whether elements without a timeout of their own get one.
     expires: bool,
-    /// Bits of addresses (or marks) that count; all by default.
+    /// Whether a new element can never push out another: `forceadd`, which exports do not show,
+    /// lets sets of type `hash` do so.
+    bitmap: bool,
+    /// Bits of addresses that count; all by default.
     mask: Option<u128>,
     /// Bits of marks that count.
     mark_mask: u32,

@@ -7,7 +7,7 @@ use super::tables::{ChainIds, Table};
 use super::values;
 use super::{Backend, Header};
 use crate::diagnostic::{Diagnostic, input};
-use crate::dialect::ipset::Sets;
+use crate::dialect::ipset::{Changes, Sets};
 use crate::dialect::{Context, Notes};
 use crate::firewall::{Action, ChainId, Effect, Firewall, RejectWith, Rule};
 use crate::net::{Family, Protocol};
@@ -51,7 +51,7 @@ pub(super) struct Traits {
     /// Some rule rewrites header bytes, so that two looks at them may differ.
     pub rewrites_headers: bool,
     /// Sets that rules add to or delete from.
-    pub changing_sets: std::collections::BTreeSet<String>,
+    pub changing_sets: Changes,
 }
 
 /// One rule under way.
@@ -135,8 +135,9 @@ impl<'a> Lowering<'a> {
         context: &'a Context<'a>,
         firewall: &'a mut Firewall,
         notes: &'a mut Notes,
-        traits: Traits,
+        mut traits: Traits,
     ) -> Self {
+        context.sets.spread(&mut traits.changing_sets);
         Self {
             context,
             firewall,
@@ -163,7 +164,7 @@ impl<'a> Lowering<'a> {
         if let Some(&known) = self.predicates.get(&text) {
             return known;
         }
-        let new = self.firewall.unknown(line, why());
+        let new = self.firewall.unknown_question(line, why(), &*text);
         self.predicates.insert(text, new);
         new
     }

@@ -8,6 +8,7 @@ mod matches;
 mod parse;
 mod section;
 mod sets;
+mod shell;
 mod support;
 mod tables;
 mod values;
@@ -53,6 +54,9 @@ pub(super) fn detect(text: &str) -> u8 {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        if shell::is_listing(line) {
+            return 60;
+        }
         let first = line.split_ascii_whitespace().next().unwrap_or("");
         score = match first {
             "*filter" | "*nat" | "*mangle" | "*raw" | "*security" => return 95,
@@ -82,7 +86,7 @@ pub(super) fn read(
         section::split(context.sources, id, &mut sections, notes);
     }
     let traits = section::traits(&sections);
-    for name in &traits.changing_sets {
+    for name in traits.changing_sets.keys() {
         if let Some(object) = firewall.objects.get_mut(name) {
             object.used_by_others = true;
         }

@@ -348,7 +348,11 @@ impl Under<'_, '_> {
         let work = self.work(&chain.text, span);
         let rule = match spec(rest) {
             Ok(spec) if self.is_for_other_family(&spec) => return false,
-            Ok(spec) => all.rule(&spec, work, &Jumps { chains: &self.ids }),
+            Ok(spec) => {
+                let mut rule = all.rule(&spec, work, &Jumps { chains: &self.ids });
+                rule.generated |= self.is_generated(&chain.text, rest);
+                rule
+            }
             Err(fault) => all.unreadable(&fault, &work),
         };
         self.with(id, all, |chain| match at {
@@ -356,6 +360,15 @@ impl Under<'_, '_> {
             None => chain.rules.push(rule),
         });
         true
+    }
+
+    /// Whether Docker writes such a rule.
+    fn is_generated(&self, chain: &str, rest: &[Word<'_>]) -> bool {
+        if self.section.table != "filter" || chain != "FORWARD" || rest.len() > 8 {
+            return false;
+        }
+        let words: Vec<&str> = rest.iter().map(|word| word.text.as_ref()).collect();
+        support::is_generated_rule(&words)
     }
 
     /// `iptables-restore` passes over rules marked `-6`, `ip6tables-restore` over those with `-4`.
