@@ -103,6 +103,7 @@ fn packets(firewall: &Firewall) -> Vec<Packet> {
                     in_interface: IfName::new("eth0").expect("a name"),
                     out_interface: IfName::NONE,
                     mark,
+                    conn_mark: 0,
                     fragment: Fragment::First,
                     rare: RareValues::default(),
                 }));

@@ -112,6 +112,7 @@ fn plain(family: Family, hook: Hook) -> Packet {
         in_interface: if out { IfName::NONE } else { device },
         out_interface: if out { device } else { IfName::NONE },
         mark: 0,
+        conn_mark: 0,
         fragment: Fragment::First,
         rare: usual(),
     }
