@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub mod audit;
 pub mod call;
 pub mod catalog;
 pub mod compare;
@@ -21,6 +22,7 @@ pub fn run(command: Command) -> Result<Exit, Stop> {
     match command {
         Command::Resolve(options) => resolve::run(&options),
         Command::Lint(options) => lint::run(&options),
+        Command::Audit(options) => audit::run(&options),
         Command::Trace(options) => trace::run(&options),
         Command::Compare(options) => compare::run(&options),
         Command::Prove(options) => prove::run(&options),

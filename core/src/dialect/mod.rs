@@ -112,6 +112,7 @@ pub fn load(
             read(sources, *id, &mut sets, &mut notes);
         }
     }
+    loaded.firewall.objects = sets.objects();
     let context = Context {
         sources,
         host,

@@ -31,7 +31,7 @@ pub struct PacketInput {
     pub icmp_type: Option<u8>,
     /// ICMP code; 0.
     pub icmp_code: Option<u8>,
-    /// TCP flags as letters out of FSRPAU; `S`.
+    /// TCP flags as letters out of FSRPAUEC; `S`.
     pub tcp_flags: Option<String>,
     /// `NEW`, `ESTABLISHED`, `RELATED`, `INVALID` or `UNTRACKED`; `NEW`.
     pub ct_state: Option<String>,
@@ -286,6 +286,8 @@ fn flags(text: &str) -> Result<u8, String> {
         ("PSH", tcp_flags::PSH),
         ("ACK", tcp_flags::ACK),
         ("URG", tcp_flags::URG),
+        ("ECE", tcp_flags::ECE),
+        ("CWR", tcp_flags::CWR),
     ];
     let mut all = 0;
     for part in text
@@ -305,7 +307,7 @@ fn flags(text: &str) -> Result<u8, String> {
             let known = tcp_flags::LETTERS.iter().find(|(name, _)| *name == letter);
             let Some((_, bit)) = known else {
                 return Err(format!(
-                    "TCP flags are `{text}`, expected letters out of FSRPAU or words such as `syn,ack`"
+                    "TCP flags are `{text}`, expected letters out of FSRPAUEC or words such as `syn,ack`"
                 ));
             };
             all |= bit;

@@ -17,7 +17,7 @@ const MOST_PACKETS: usize = 5_000_000;
 
 pub(super) fn trace(session: &mut Session, request: &TraceRequest) -> Option<TraceResult> {
     let exports = session.add_quotable(&request.documents);
-    let facts = facts(session, request)?;
+    let facts = facts(session, request.addresses.as_ref(), request.routes.as_ref())?;
     let loaded = dialect::load(
         &session.sources,
         &exports,
@@ -89,12 +89,17 @@ impl<'a> Programs<'a> {
     }
 }
 
-fn facts(session: &mut Session, request: &TraceRequest) -> Option<HostFacts> {
+/// What is known of the host, from what `ip` printed.
+pub(super) fn facts(
+    session: &mut Session,
+    addresses: Option<&super::Document>,
+    routes: Option<&super::Document>,
+) -> Option<HostFacts> {
     let add = |session: &mut Session, document: Option<&super::Document>| {
         document.and_then(|d| session.add_quotable(std::slice::from_ref(d)).pop())
     };
-    let addresses = add(session, request.addresses.as_ref());
-    let routes = add(session, request.routes.as_ref());
+    let addresses = add(session, addresses);
+    let routes = add(session, routes);
     match HostFacts::from_ip(&session.sources, addresses, routes) {
         Ok(facts) => Some(facts),
         Err(problem) => {

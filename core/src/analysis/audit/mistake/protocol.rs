@@ -3,11 +3,12 @@
 //! Material: public firewall code (see the errata): `4/tcp` for IP-in-IP, `ipip` meaning 94,
 //! `4789/tcp` for VXLAN, WireGuard as TCP.
 
-use super::finding::Finding;
-use super::point::Point;
+use crate::analysis::Finding;
+use crate::analysis::audit::Audit;
+use crate::analysis::audit::line::{Line, name};
 use crate::diagnostic::mistake as codes;
-use crate::firewall::{Action, Rule, RuleId};
-use crate::net::{Family, Protocol};
+use crate::firewall::{Action, Rule};
+use crate::net::Protocol;
 use crate::packet::{ByteSet, Ranges};
 
 /// A mistake that a rule's match gives away.
@@ -50,6 +51,13 @@ const MISTAKES: &[Mistake] = &[
     tunnel(Protocol::TCP, 51820, "WireGuard", "UDP 51820"),
     tunnel(Protocol::TCP, 51821, "WireGuard", "UDP 51821"),
     tunnel(Protocol::TCP, 51871, "WireGuard (Cilium)", "UDP 51871"),
+    tunnel(Protocol::UDP, 179, "BGP", "TCP 179"),
+    tunnel(Protocol::TCP, 3784, "BFD", "UDP 3784"),
+    tunnel(Protocol::TCP, 3785, "BFD echo", "UDP 3785"),
+    tunnel(Protocol::UDP, 2379, "etcd", "TCP 2379"),
+    tunnel(Protocol::UDP, 2380, "etcd", "TCP 2380"),
+    tunnel(Protocol::UDP, 6443, "the Kubernetes API", "TCP 6443"),
+    tunnel(Protocol::UDP, 10250, "kubelet", "TCP 10250"),
 ];
 
 const fn tunnel(
@@ -67,45 +75,27 @@ const fn tunnel(
     }
 }
 
-/// All such rules of a firewall.
-#[must_use]
-pub fn mistakes(point: &Point<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for family in Family::ALL {
-        let rules = point.firewall.rules(family);
-        for (chain_id, chain) in rules.iter() {
-            for (index, rule) in (0..).zip(&chain.rules) {
-                let id = RuleId {
-                    chain: chain_id,
-                    index,
-                };
-                let Some(mistake) = mistake_of(rule).filter(|_| !rules.is_generated(id)) else {
-                    continue;
-                };
-                let message = format!(
-                    "this rule permits {}, which is not {}: that is {}{}",
-                    named(mistake),
-                    mistake.meant,
-                    mistake.right,
-                    mistake.because
-                );
-                let mut finding = Finding::new(&codes::WRONG_PROTOCOL, family, message);
-                finding.rule = Some(id);
-                let number = rule.number;
-                finding.place(
-                    rule.span,
-                    format!("rule {number} of {}/{}", chain.table, chain.name),
-                );
-                finding.help = Some(format!("permit {} instead", mistake.right));
-                findings.push(finding);
-            }
-        }
-    }
-    findings
+/// A finding about a line that names the wrong protocol.
+pub(super) fn wrong_protocol(audit: &Audit<'_, '_>, line: &Line) -> Option<Finding> {
+    let part = line.parts.first().copied()?;
+    let rules = audit.subject.firewall.rules(part.family);
+    let mistake = mistake_of(rules.rule(part.id)?)?;
+    let message = format!(
+        "this rule permits {}, which is not {}: that is {}{}",
+        named(mistake),
+        mistake.meant,
+        mistake.right,
+        mistake.because
+    );
+    let mut finding = Finding::new(&codes::WRONG_PROTOCOL, part.family, message);
+    finding.rule = Some(part.id);
+    finding.place(line.span, name(rules, part.id));
+    finding.help = Some(format!("permit {} instead", mistake.right));
+    Some(finding)
 }
 
 /// Whether a rule is a classic mistake: then what it permits is not also reported as excess.
-pub(super) fn is_mistaken(rule: &Rule) -> bool {
+pub(in crate::analysis) fn is_mistaken(rule: &Rule) -> bool {
     mistake_of(rule).is_some()
 }
 
