@@ -49,6 +49,8 @@ pub enum Outcome {
     Resolve(ResolveResult),
     /// For [`Request::Lint`].
     Lint(LintResult),
+    /// For [`Request::Audit`].
+    Audit(AuditResult),
     /// For [`Request::Trace`].
     Trace(TraceResult),
     /// For [`Request::Compare`].
@@ -303,10 +305,32 @@ pub struct LintSummary {
     pub permitted: usize,
 }
 
+/// Rule hygiene.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct AuditResult {
+    /// The findings: by severity, then by code, then by line.
+    pub findings: Vec<FindingData>,
+    /// Counts.
+    pub summary: AuditSummary,
+    /// What was checked, and how far it was understood.
+    pub export: ExportData,
+}
+
+/// Counts of an audit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct AuditSummary {
+    /// Findings of severity error.
+    pub errors: usize,
+    /// Of severity warning.
+    pub warnings: usize,
+    /// Of severity note.
+    pub notes: usize,
+}
+
 /// An export that was checked.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExportData {
-    /// What it guards: a host's name, or `ZONE and ZONE`.
+    /// What it guards: a host's name, or `ZONE and ZONE`; empty in an audit.
     pub guards: String,
     /// Names of the documents.
     pub documents: Vec<String>,
@@ -332,9 +356,9 @@ pub struct FindingData {
     pub severity: Severity,
     /// What is the matter, in one line.
     pub message: String,
-    /// What the export guards: a host's name, or `ZONE and ZONE`.
+    /// What the export guards: a host's name, or `ZONE and ZONE`; empty in an audit.
     pub guards: String,
-    /// `input`, `output` or `forward`.
+    /// `input`, `output`, `forward`, `prerouting` or `postrouting`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
     /// Id of the flow that it is about.
@@ -411,6 +435,9 @@ pub struct TracedPacket {
     /// What the verdict depends on; empty unless unknown.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub depends_on: Vec<DependsOn>,
+    /// Where the verdict is certain but not the way to it: what the way depends on.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub path_depends_on: Vec<DependsOn>,
     /// Every rule that it matches on its way; only for a single packet.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub steps: Vec<StepData>,
@@ -434,9 +461,10 @@ pub struct DependsOn {
 /// Something on a packet's way.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct StepData {
-    /// `enter`, `match` or `verdict`.
+    /// `enter`, `match`, `change` or `verdict`.
     pub kind: String,
-    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`.
+    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`; for `change` the packet as it is
+    /// from now on.
     pub at: String,
     /// The verdict, for the kind `verdict`.
     #[serde(skip_serializing_if = "Option::is_none")]

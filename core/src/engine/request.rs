@@ -74,6 +74,8 @@ pub enum Request {
     Resolve(ResolveRequest),
     /// Required against permitted, and rule hygiene.
     Lint(LintRequest),
+    /// Rule hygiene alone: needs no site.
+    Audit(AuditRequest),
     /// One packet's way, or many packets' verdicts.
     Trace(TraceRequest),
     /// The semantic difference of two systems' exports.
@@ -114,6 +116,27 @@ pub struct LintRequest {
     /// Today, `YYYY-MM-DD`, for accepted excess that expires; nothing expires without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub today: Option<String>,
+}
+
+/// See [`Request::Audit`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct AuditRequest {
+    /// Exports of one system.
+    pub documents: Vec<Document>,
+    /// The format, when detection should not decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<String>,
+    /// The host's own addresses: `ip -j addr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Document>,
+    /// The host's routes: `ip -j route show table all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Document>,
+    /// Only these codes (ids or names); all when empty.
+    pub select: Vec<String>,
+    /// Not these codes.
+    pub ignore: Vec<String>,
 }
 
 /// Exports of one system.

@@ -1,11 +1,13 @@
 //! Chains, rules, matches, actions.
 
 use super::routing::Routing;
+use crate::diagnostic::Code;
 use crate::net::{Family, Protocol};
 use crate::packet::{ByteSet, Cube, Ranges, changes};
 use crate::source::Span;
 use smallvec::SmallVec;
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Everything that one system's exports say, in one model.
@@ -18,6 +20,38 @@ pub struct Firewall {
     /// Predicates that are not modelled; [`Cube::unknown`] refers to them by position. Shared by
     /// both families.
     pub unknowns: Vec<Unknown>,
+    /// Named sets, by name; with the table where names are a table's own (`inet fw/blocked`).
+    pub objects: BTreeMap<String, Object>,
+    /// Mistakes that only the text shows, not what it means.
+    pub remarks: Vec<Remark>,
+}
+
+/// A mistake that the reader of a text saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Which kind.
+    pub code: &'static Code,
+    /// Where.
+    pub span: Span,
+    /// What is the matter.
+    pub message: String,
+    /// What to do.
+    pub help: &'static str,
+}
+
+/// A named set, and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Where it is declared.
+    pub span: Span,
+    /// Lines of the rules that name it.
+    pub uses: BTreeSet<Span>,
+    /// Whether another set holds it, or rules fill it.
+    pub used_by_others: bool,
+    /// Whether it has no element.
+    pub empty: bool,
+    /// Whether software, not a person, keeps it.
+    pub generated: bool,
 }
 
 /// The chains that packets of one family meet.
@@ -260,6 +294,13 @@ impl Firewall {
         match family {
             Family::V4 => &mut self.v4,
             Family::V6 => &mut self.v6,
+        }
+    }
+
+    /// Notes that a line names a set.
+    pub fn uses(&mut self, name: &str, line: Span) {
+        if let Some(object) = self.objects.get_mut(name) {
+            object.uses.insert(line);
         }
     }
 

@@ -166,11 +166,10 @@ fn masked(set: ByteSet) -> Option<String> {
 }
 
 fn letters(flags: u8) -> String {
-    let rare = [('E', 0x40), ('C', 0x80)];
-    let all = tcp_flags::LETTERS.iter().copied().chain(rare);
-    let text: String = all
+    let text: String = tcp_flags::LETTERS
+        .iter()
         .filter(|(_, bit)| flags & bit != 0)
-        .map(|(l, _)| l)
+        .map(|(l, _)| *l)
         .collect();
     if text.is_empty() { "none".into() } else { text }
 }

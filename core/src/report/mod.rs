@@ -19,7 +19,7 @@ mod words;
 pub use compare::{compare, compare_markdown};
 pub use entries::GroupBy;
 pub use table::{catalog_list, catalog_table};
-pub use text::{diagnostics, explanations, lint};
+pub use text::{audit, diagnostics, explanations, lint};
 pub use trace::{json_line, packets};
 
 use crate::engine::{Language, ResolveResult};
