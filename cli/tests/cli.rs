@@ -14,6 +14,8 @@ mod formats;
 mod inputs;
 #[path = "cli/lint.rs"]
 mod lint;
+#[path = "cli/prove.rs"]
+mod prove;
 #[path = "cli/shell.rs"]
 mod shell;
 #[path = "cli/trace.rs"]

@@ -212,6 +212,11 @@ fn kernel_tests(shell: &Shell) -> Result<Transcript> {
         "portwright-tests",
         "--test",
         "kernel",
+        // `prove` asks it, too.
+        "-p",
+        "portwright-cli",
+        "--test",
+        "cli",
     ]))
 }
 

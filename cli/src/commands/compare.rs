@@ -134,7 +134,7 @@ fn request(options: &Options) -> Result<CompareRequest, Stop> {
 
 fn judge(result: &CompareResult, options: &Options) -> Exit {
     let sum = &result.summary;
-    let certain = sum.opened + sum.closed;
+    let certain = sum.opened + sum.closed + sum.translated;
     if certain > 0 || sum.answers > 0 && !options.allow_answers {
         return Exit::Findings;
     }

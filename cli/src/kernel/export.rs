@@ -3,7 +3,6 @@
 use super::Fault;
 use super::namespace::run;
 use portwright::net::Family;
-use serde_json::Value;
 
 /// Which implementation of iptables holds rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,16 +125,6 @@ fn native_tables(others: &[Kind]) -> Result<String, Fault> {
 /// What the program says.
 pub fn listing_json() -> Result<String, Fault> {
     run("nft", &["-j", "list", "ruleset"], "")
-}
-
-/// The objects of such a list.
-pub(super) fn objects(json: &str) -> Result<Vec<Value>, Fault> {
-    let mut listed: Value =
-        serde_json::from_str(json).map_err(|e| Fault::Failed(format!("nft -j: {e}")))?;
-    match listed["nftables"].take() {
-        Value::Array(objects) => Ok(objects),
-        _ => Err(Fault::Failed("nft -j: there is no list".into())),
-    }
 }
 
 /// What `ip -j addr` and `ip -j route show table all` say of the current namespace.

@@ -1,10 +1,8 @@
 //! Rules by their numbers: the kernel's trace names them by handles, or not quite.
 
-use super::Fault;
-use super::export::{Backend, Export, Kind, objects};
+use super::export::{Backend, Export, Kind};
 use portwright::net::Family;
 use portwright::packet::CtState;
-use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// `NFPROTO_INET`: the family of the watching table.
@@ -55,10 +53,22 @@ fn number(family: Family) -> u8 {
     }
 }
 
+/// `NFPROTO_*` of a table's family.
+fn family_number(name: &str) -> u8 {
+    match name {
+        "ip" => 2,
+        "arp" => 3,
+        "netdev" => 5,
+        "bridge" => 7,
+        "ip6" => 10,
+        _ => INET,
+    }
+}
+
 impl Numbering {
     /// Numbers the rules of the current namespace, of which these are the iptables exports and
-    /// `json` is what nftables lists.
-    pub(super) fn new(exports: &[Export], json: &str) -> Result<Self, Fault> {
+    /// `listing` is what nftables lists, with handles.
+    pub(super) fn new(exports: &[Export], listing: &str) -> Self {
         let mut numbering = Self::default();
         for export in exports {
             if let Kind::Iptables(family, backend) = export.kind {
@@ -68,45 +78,56 @@ impl Numbering {
                 }
             }
         }
-        numbering.read_nftables(json)?;
-        Ok(numbering)
+        numbering.read_nftables(listing);
+        numbering
     }
 
-    fn read_nftables(&mut self, json: &str) -> Result<(), Fault> {
-        let mut last: BTreeMap<ChainKey, usize> = BTreeMap::new();
-        for object in objects(json)? {
-            let Some(rule) = object.get("rule") else {
-                continue;
-            };
-            let text = |key: &str| rule[key].as_str().unwrap_or_default().to_owned();
-            let family = match text("family").as_str() {
-                "ip" => 2,
-                "arp" => 3,
-                "netdev" => 5,
-                "bridge" => 7,
-                "ip6" => 10,
-                _ => INET,
-            };
-            let (table, chain) = (text("table"), text("chain"));
-            let handle = rule["handle"].as_u64().unwrap_or_default();
-            let key = (family, table.clone(), chain.clone());
-            let number = last.entry(key.clone()).or_default();
-            if family == INET && table == WATCHER && chain.starts_with("state") {
-                self.states
-                    .extend(CtState::ALL.get(*number).map(|state| (handle, *state)));
+    /// Reads `nft -a list ruleset`. (What `nft -j` prints is broken where a table has flags.)
+    fn read_nftables(&mut self, listing: &str) {
+        let mut table = (INET, String::new());
+        let mut chain: Option<(String, usize)> = None;
+        for line in listing.lines().map(str::trim) {
+            let words: Vec<&str> = line.split(' ').collect();
+            match words[..] {
+                ["table", family, name, "{", ..] => {
+                    table = (family_number(family), name.to_owned())
+                }
+                ["chain", name, "{", ..] => chain = Some((name.to_owned(), 0)),
+                ["}"] => chain = None,
+                _ => {}
             }
-            *number += 1;
-            let target = self.targets.get(&key).and_then(|all| all.get(*number - 1));
-            let expressions = rule["expr"].as_array().into_iter().flatten();
-            let rejects = target.is_some_and(|target| target == "REJECT")
-                || expressions
-                    .clone()
-                    .any(|one: &Value| one.get("reject").is_some());
-            let name = format!("{}/{chain}/{number}", self.table(family, &table));
-            self.handles
-                .insert((family, table, handle), Place { name, rejects });
+            let handle = line
+                .rsplit_once("# handle ")
+                .filter(|_| words[0] != "chain");
+            if let (Some((name, number)), Some((rule, handle))) = (&mut chain, handle) {
+                *number += 1;
+                let place = (name.clone(), *number);
+                self.add_rule(&table, &place, rule, handle.parse().unwrap_or_default());
+            }
         }
-        Ok(())
+    }
+
+    fn add_rule(&mut self, table: &(u8, String), place: &(String, usize), rule: &str, handle: u64) {
+        let (family, name) = table;
+        let (chain, number) = place;
+        if *family == INET && name == WATCHER && chain.starts_with("state") {
+            let state = CtState::ALL.get(number - 1);
+            self.states.extend(state.map(|state| (handle, *state)));
+        }
+        let key = (*family, name.clone(), chain.clone());
+        let target = self.targets.get(&key).and_then(|all| all.get(number - 1));
+        // Every second part stands in quotes.
+        let mut plain = rule.split('"').step_by(2).flat_map(|part| part.split(' '));
+        let rejects =
+            target.is_some_and(|target| target == "REJECT") || plain.any(|word| word == "reject");
+        let path = format!("{}/{chain}/{number}", self.table(*family, name));
+        self.handles.insert(
+            (*family, name.clone(), handle),
+            Place {
+                name: path,
+                rejects,
+            },
+        );
     }
 
     /// A table as paths name it.

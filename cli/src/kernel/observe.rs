@@ -1,8 +1,9 @@
 //! What the kernel did with probes: which rules matched, who decided, what was answered.
 
 use super::Fault;
-use super::export::{Export, listing_json};
+use super::export::Export;
 use super::flows;
+use super::namespace::run;
 use super::netlink::{Message, Socket, attribute, subsystem, text};
 use super::numbering::{INET, Numbering, WATCHER};
 use super::probe::Probe;
@@ -77,7 +78,7 @@ impl Observer {
         Ok(Self {
             trace,
             log,
-            numbering: Numbering::new(exports, &listing_json()?)?,
+            numbering: Numbering::new(exports, &run("nft", &["-a", "list", "ruleset"], "")?),
         })
     }
 
@@ -145,6 +146,15 @@ fn traced(
         return false;
     }
     let all = message.attributes;
+    if std::env::var("ODEBUG").is_ok() {
+        eprintln!(
+            "T {:?} {:?} h={:?} hdr={:?}",
+            text(all, 1),
+            text(all, 2),
+            attribute(all, 3),
+            attribute(all, 8).map(|b| (wire::number(b), b.len()))
+        );
+    }
     // Only the first message of each base chain shows the packet.
     if let Some(number) = attribute(all, 8).and_then(wire::number) {
         if number == 0 {

@@ -5,6 +5,8 @@ use super::host::{Host, RouteKind};
 use super::namespace::run;
 use std::fmt::Write as _;
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 /// Hardware address of an interface, by its number.
 pub(super) fn hardware_address(link: usize) -> [u8; 6] {
@@ -12,13 +14,36 @@ pub(super) fn hardware_address(link: usize) -> [u8; 6] {
     [2, 0, 0, 0, high, low]
 }
 
+/// How often addresses are asked after.
+const SETTLING: usize = 400;
+
 /// Hardware address of those who send.
 pub const SENDER: [u8; 6] = [2, 0, 0, 1, 0, 0];
 
 pub(super) fn make(host: &Host) -> Result<(), Fault> {
     links(host)?;
     settings(host)?;
-    routes(host)
+    routes(host)?;
+    settle(host)
+}
+
+/// Waits for addresses of IPv6: the kernel takes them over in its own time.
+fn settle(host: &Host) -> Result<(), Fault> {
+    let own = host.addresses.iter().map(|(prefix, ..)| prefix.addr());
+    let wanted: Vec<String> = own
+        .filter(|address| address.is_ipv6() && !address.is_loopback())
+        .map(|address| format!("local {address} dev "))
+        .collect();
+    for _ in 0..SETTLING {
+        let table = run("ip", &["-6", "route", "show", "table", "local"], "")?;
+        if wanted.iter().all(|line| table.contains(line)) {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Err(Fault::Failed(
+        "the addresses of IPv6 did not come up in the namespace".into(),
+    ))
 }
 
 /// Every interface is one end of a pair: nothing reaches the outside.

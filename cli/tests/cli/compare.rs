@@ -22,7 +22,7 @@ fn what_is_opened_and_closed() {
         "answer changed at input, IPv4\n  any → any, udp 53, state new, invalid, untracked, in any but lo\n  was drop                       before.iptables:11",
         "now reject (port-unreachable)  after.iptables:10",
         "forward, IPv4: equivalent\noutput, IPv4: equivalent\n",
-        "different: 1 opened, 1 closed, 1 with another answer, 0 possible\n",
+        "different: 1 opened, 1 closed, 0 translated differently, 1 with another answer, 0 possible\n",
     ] {
         assert!(run.out.contains(wanted), "no `{wanted}` in {}", run.out);
     }
@@ -33,7 +33,7 @@ fn what_is_opened_and_closed() {
 fn equivalent_is_proved() {
     let run = compared("before.iptables reordered.iptables");
     assert_eq!((run.code, run.err.as_str()), (0, ""), "{run:#?}");
-    let wanted = "input, IPv4: equivalent\nforward, IPv4: equivalent\noutput, IPv4: equivalent\nequivalent: 0 opened, 0 closed, 0 with another answer, 0 possible\n";
+    let wanted = "input, IPv4: equivalent\nforward, IPv4: equivalent\noutput, IPv4: equivalent\nequivalent: 0 opened, 0 closed, 0 translated differently, 0 with another answer, 0 possible\n";
     assert_eq!(run.out, wanted);
 }
 

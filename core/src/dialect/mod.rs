@@ -5,14 +5,18 @@
 //! fails as a whole: what is not understood makes the answers that depend on it *unknown*.
 
 mod facts;
+mod firewalld;
 mod input;
 mod ipset;
 pub mod iptables;
 mod lines;
 mod notes;
+mod routing;
+mod ufw;
 
 pub use facts::{HostFacts, Interface};
 pub(in crate::dialect) use notes::Notes;
+pub use routing::{Fib, FibEntry, RouteKind};
 
 use crate::diagnostic::Diagnostic;
 use crate::firewall::Firewall;
@@ -59,6 +63,18 @@ pub static DIALECTS: &[Dialect] = &[
         title: "ipset save, ipset list",
         detect: ipset::detect,
         reader: Reader::Sets(ipset::read),
+    },
+    Dialect {
+        id: "firewalld",
+        title: "firewalld's files, firewall-cmd --list-all-zones, --list-all-policies",
+        detect: firewalld::detect,
+        reader: Reader::Rules(firewalld::read),
+    },
+    Dialect {
+        id: "ufw",
+        title: "ufw status, ufw's files",
+        detect: ufw::detect,
+        reader: Reader::Rules(ufw::read),
     },
 ];
 

@@ -443,6 +443,9 @@ pub struct TracedPacket {
     /// What the verdict depends on; empty unless unknown.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub depends_on: Vec<DependsOn>,
+    /// Where the verdict is certain but not the way to it: what the way depends on.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub path_depends_on: Vec<DependsOn>,
     /// Every rule that it matches on its way; only for a single packet.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub steps: Vec<StepData>,
@@ -466,9 +469,10 @@ pub struct DependsOn {
 /// Something on a packet's way.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct StepData {
-    /// `enter`, `match` or `verdict`.
+    /// `enter`, `match`, `change` or `verdict`.
     pub kind: String,
-    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`.
+    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`; for `change` the packet as it is
+    /// from now on.
     pub at: String,
     /// The verdict, for the kind `verdict`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -506,6 +510,8 @@ pub struct CompareSummary {
     pub opened: usize,
     /// Permitted before, denied now.
     pub closed: usize,
+    /// Permitted before and now, and sent on with other addresses or ports.
+    pub translated: usize,
     /// Denied before and now, with another answer to the sender.
     pub answers: usize,
     /// Differences that depend on lines which are not modelled.
@@ -524,7 +530,7 @@ pub struct CompareHook {
     /// `equivalent`: proved for every packet. `answers-differ`: the same packets pass, but some
     /// senders are told something else. `possibly-different`: equivalent unless a line that is not
     /// modelled makes a difference. `not-compared`: nothing is claimed. `different`: some packet
-    /// passes in one and not in the other.
+    /// passes in one and not in the other, or is sent elsewhere.
     pub verdict: String,
     /// Packets about which nothing is claimed, because comparing them would cost too much.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -536,7 +542,8 @@ pub struct CompareHook {
 /// Packets that the two systems treat differently, all decided by the same two lines.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DifferenceData {
-    /// `opened`, `closed`, `answer` (another answer to the sender), or `undetermined` (what
+    /// `opened`, `closed`, `translated` (passes with other addresses or ports), `answer` (another
+    /// answer to the sender), or `undetermined` (what
     /// becomes of them is unknown in both).
     pub kind: String,
     /// Whether it is so whatever the lines do that are not modelled; else it depends on them.
@@ -565,6 +572,9 @@ pub struct DecidedData {
     /// What the sender of a rejected packet is told.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub answer: String,
+    /// How packets that pass are translated; empty where they are not.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub translation: String,
     /// The rule or policy that decides: `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`. Left out where
     /// no chain is there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -638,6 +648,9 @@ pub struct PacketsData {
     /// Interfaces that they go out by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_interface: Option<String>,
+    /// Everything else, each with its name: `time to live 1-63`, `connection mark 0x1/0x3`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub others: Vec<String>,
 }
 
 /// A catalogue, or the list of them.

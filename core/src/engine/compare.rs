@@ -176,6 +176,7 @@ fn summary(found: &Comparison) -> CompareSummary {
     CompareSummary {
         opened: count(Kind::Opened, false),
         closed: count(Kind::Closed, false),
+        translated: count(Kind::Translated, false),
         answers: count(Kind::Answer, false),
         possible: found.differences.iter().filter(|one| one.possible).count(),
         not_listed: 0,
@@ -187,6 +188,7 @@ fn difference(session: &Session, sides: Sides<&Side>, one: &Difference) -> Diffe
         Kind::Opened => "opened",
         Kind::Closed => "closed",
         Kind::Answer => "answer",
+        Kind::Translated => "translated",
         Kind::Undetermined => "undetermined",
     };
     let [old, new] = [0, 1].map(|side: usize| {
@@ -220,6 +222,7 @@ fn decided(session: &Session, rules: &Rules, side: &compare::Decided) -> Decided
     DecidedData {
         verdict: name(verdict).into(),
         answer: side.answer.clone(),
+        translation: side.translation.clone(),
         at: side.by.map(|by| place(rules, by)),
         place: side
             .by
@@ -285,6 +288,7 @@ fn packets(cube: &Cube, family: Family) -> PacketsData {
         fragment: parts.fragment,
         in_interface: parts.in_interface,
         out_interface: parts.out_interface,
+        others: parts.others,
     }
 }
 

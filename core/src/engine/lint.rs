@@ -19,9 +19,6 @@ use crate::site::Stand;
 use crate::source::SourceId;
 use std::collections::BTreeSet;
 
-/// The dialect in whose language fixes are written.
-const IPTABLES: &str = "iptables-save";
-
 pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintResult> {
     let wanted = wanted(session, &request.select, &request.ignore)?;
     let mut known = known(session, request.baseline.as_ref())?;
@@ -179,7 +176,7 @@ impl Run<'_> {
             run: self,
             point: &point,
             guards: &checked.data.guards,
-            iptables: checked.data.dialects.iter().any(|d| d == IPTABLES),
+            dialects: &dialects,
             required: &required,
         };
         let mut data: Vec<_> = findings
@@ -284,7 +281,8 @@ struct Describe<'d> {
     run: &'d Run<'d>,
     point: &'d Point<'d>,
     guards: &'d str,
-    iptables: bool,
+    /// What each export is written in: fixes are written in the same.
+    dialects: &'d [(SourceId, Option<&'static str>)],
     required: &'d [Required],
 }
 
@@ -311,20 +309,24 @@ impl Describe<'_> {
     fn fix(&self, finding: &Finding) -> Option<FixData> {
         let mut fix = fix(self.session, &self.point.subject, finding)?;
         let rules = self.point.firewall.rules(finding.family);
-        if finding.code == &coverage::MISSING && self.iptables {
+        if finding.code == &coverage::MISSING {
             let rule = finding.rule.and_then(|id| rules.rule(id));
             let chain = finding.rule.map(|id| id.chain).or(finding.policy);
             let chain = chain.and_then(|id| rules.chain(id))?;
+            let written = self.dialects.iter();
+            let dialect = written
+                .filter(|(id, _)| *id == chain.span.source)
+                .find_map(|(_, dialect)| *dialect);
             let comment = self.comment(finding);
             let cubes = self.needed(finding).into_iter();
             let lines: Option<Vec<_>> = cubes
-                .map(|cube| emit::iptables::permit(finding.family, &chain.name, &cube, &comment))
+                .map(|cube| emit::permit(dialect?, chain, finding.family, &cube, &comment))
                 .collect();
             match lines {
                 Some(lines) => fix.lines = lines.concat(),
                 None => fix
                     .text
-                    .push_str(" (with an ipset: it needs many addresses)"),
+                    .push_str(" (with a set: it needs many addresses)"),
             }
             fix.place = rule.map(|rule| self.session.place(rule.span, ""));
         }

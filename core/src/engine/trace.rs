@@ -5,7 +5,9 @@ use super::session::Session;
 use super::{DependsOn, StepData, TraceRequest, TraceResult, TracedPacket};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::{self, HostFacts};
-use crate::firewall::{Decider, Firewall, Hook, Program, Rules, Step, Traced, Unknown, Verdict};
+use crate::firewall::{
+    Decider, Dependency, Firewall, Hook, Program, Rules, Step, Traced, Unknown, Verdict,
+};
 use crate::net::Family;
 use crate::packet::Packet;
 use crate::source::{Sources, Span};
@@ -122,6 +124,7 @@ fn one_line(session: &Session, programs: &Programs<'_>, line: &str, several: boo
             path: Vec::new(),
             line: None,
             depends_on: Vec::new(),
+            path_depends_on: Vec::new(),
             steps: Vec::new(),
             error: Some(problem),
         },
@@ -142,17 +145,21 @@ fn answer(
     let traced = program.trace(programs.unknowns, hook, packet);
     let rules = program.rules;
     let sources = &session.sources;
-    let depends_on = traced.depends_on.iter().map(|dependency| DependsOn {
-        line: sources.position(dependency.span).line,
-        why: dependency.why.clone(),
-        source: several.then(|| sources.name(dependency.span.source).to_owned()),
-    });
+    let shown = |all: &[Dependency]| {
+        let each = all.iter().map(|dependency| DependsOn {
+            line: sources.position(dependency.span).line,
+            why: dependency.why.clone(),
+            source: several.then(|| sources.name(dependency.span.source).to_owned()),
+        });
+        each.collect()
+    };
     TracedPacket {
         id: None,
         verdict: name(traced.verdict).into(),
         path: path(rules, &traced),
         line: deciding_line(sources, rules, &traced),
-        depends_on: depends_on.collect(),
+        depends_on: shown(&traced.depends_on),
+        path_depends_on: shown(&traced.way_depends_on),
         steps: if with_steps {
             steps(session, rules, &traced)
         } else {
@@ -229,6 +236,7 @@ fn steps(session: &Session, rules: &Rules, traced: &Traced) -> Vec<StepData> {
             let by = Decider::Rule(*id);
             of("match", place(rules, by), None, span(rules, by))
         }
+        Step::Changed(packet) => of("change", packet.to_string(), None, None),
         Step::Decided(by, verdict) => of(
             "verdict",
             place(rules, *by),

@@ -35,12 +35,14 @@ pub enum Verdict {
 }
 
 /// Something on the packet's way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// It enters a base chain.
     Enter(ChainId),
     /// It matches a rule.
     Match(RuleId),
+    /// The rule changes it: what it is from now on.
+    Changed(Box<Packet>),
     /// This ended its way through a base chain, with this verdict.
     Decided(Decider, Verdict),
 }
@@ -245,10 +247,10 @@ fn explore(
         }
         verdicts.insert(verdict);
         let deciders = |steps: &[Step]| {
-            let decided = steps.iter().copied();
-            decided
-                .filter(|step| matches!(step, Step::Decided(..)))
-                .collect::<Vec<_>>()
+            let decided = steps
+                .iter()
+                .filter(|step| matches!(step, Step::Decided(..)));
+            decided.cloned().collect::<Vec<_>>()
         };
         match &first {
             Some((_, steps)) => one_way &= deciders(steps) == deciders(&run.steps),
@@ -454,6 +456,9 @@ impl Run<'_> {
         if let Some(to) = rule.translation() {
             self.translated_by = Some(at);
             self.loose.extend(effect::loose(at, to));
+        }
+        if !rule.effects.is_empty() {
+            self.steps.push(Step::Changed(Box::new(self.packet)));
         }
     }
 

@@ -1,7 +1,7 @@
 //! A cube as a person describes it, field by field.
 
 use super::cube::Cube;
-use super::fields::{ByteSet, FieldSet};
+use super::fields::{ByteSet, FieldSet, MarkBits};
 use super::ifname::IfName;
 use super::ranges::Ranges;
 use super::show;
@@ -39,6 +39,8 @@ pub struct Parts {
     pub in_interface: Option<String>,
     /// Interfaces that packets go out by.
     pub out_interface: Option<String>,
+    /// Connection mark and what else few rules test, each with its name.
+    pub others: Vec<String>,
 }
 
 impl Cube {
@@ -71,7 +73,19 @@ impl Cube {
             fragment: self.fragments(transport),
             in_interface: interfaces(&self.in_interface),
             out_interface: interfaces(&self.out_interface),
+            others: self.others(),
         }
+    }
+
+    fn others(&self) -> Vec<String> {
+        let MarkBits { care, value } = self.conn_mark;
+        let mut all = Vec::new();
+        if care != 0 {
+            all.push(format!("connection mark {value:#x}/{care:#x}"));
+        }
+        let rare = self.extra.iter();
+        all.extend(rare.map(|(field, values)| format!("{} {}", field.name(), numbers(values))));
+        all
     }
 
     fn state_names(&self) -> Option<String> {
@@ -112,6 +126,20 @@ impl Cube {
     }
 }
 
+/// `1-63, 255`.
+fn numbers(set: &Ranges<u128>) -> String {
+    let all = set.intervals();
+    let range = |&(lo, hi): &(u128, u128)| match lo == hi {
+        true => lo.to_string(),
+        false => format!("{lo}-{hi}"),
+    };
+    let mut text: Vec<String> = all.iter().take(MOST).map(range).collect();
+    if let Some(more) = all.len().checked_sub(MOST).filter(|&n| n > 0) {
+        text.push(format!("… {more} more"));
+    }
+    text.join(", ")
+}
+
 /// `S/FSRA`, `not S/FSRA`, or the combinations.
 fn flags(set: ByteSet) -> String {
     if let Some(text) = masked(set) {
@@ -138,11 +166,10 @@ fn masked(set: ByteSet) -> Option<String> {
 }
 
 fn letters(flags: u8) -> String {
-    let rare = [('E', 0x40), ('C', 0x80)];
-    let all = tcp_flags::LETTERS.iter().copied().chain(rare);
-    let text: String = all
+    let text: String = tcp_flags::LETTERS
+        .iter()
         .filter(|(_, bit)| flags & bit != 0)
-        .map(|(l, _)| l)
+        .map(|(l, _)| *l)
         .collect();
     if text.is_empty() { "none".into() } else { text }
 }
@@ -200,6 +227,9 @@ impl fmt::Display for Parts {
             if let Some(text) = text {
                 write!(f, "{before}{text}")?;
             }
+        }
+        for other in &self.others {
+            write!(f, ", {other}")?;
         }
         Ok(())
     }

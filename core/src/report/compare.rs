@@ -105,6 +105,8 @@ fn heading(one: &DifferenceData) -> String {
     let what = match (one.kind.as_str(), one.certain) {
         ("answer", true) => "answer changed".into(),
         ("answer", false) => "answer possibly changed".into(),
+        ("translated", true) => "translated differently".into(),
+        ("translated", false) => "possibly translated differently".into(),
         ("undetermined", _) => "possibly changed".into(),
         (kind, true) => kind.to_owned(),
         (kind, false) => format!("possibly {kind}"),
@@ -139,10 +141,11 @@ fn decided(out: &mut String, when: &str, side: &DecidedData, width: usize) {
 }
 
 fn fate(side: &DecidedData) -> String {
-    if side.answer.is_empty() {
-        return side.verdict.clone();
+    match (side.answer.as_str(), side.translation.as_str()) {
+        ("", "") => side.verdict.clone(),
+        ("", translation) => format!("{} (to {translation})", side.verdict),
+        (answer, _) => format!("{} ({answer})", side.verdict),
     }
-    format!("{} ({})", side.verdict, side.answer)
 }
 
 fn at(place: &Place) -> String {
@@ -168,7 +171,7 @@ fn counts(result: &CompareResult) -> String {
     let sum = &result.summary;
     let verdict = result.verdict.replace('-', " ");
     format!(
-        "{verdict}: {} opened, {} closed, {} with another answer, {} possible",
-        sum.opened, sum.closed, sum.answers, sum.possible
+        "{verdict}: {} opened, {} closed, {} translated differently, {} with another answer, {} possible",
+        sum.opened, sum.closed, sum.translated, sum.answers, sum.possible
     )
 }

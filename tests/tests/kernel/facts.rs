@@ -17,8 +17,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-/// Facts that Portwright does not answer for yet.
-const OPEN: [&str; 0] = [];
+/// Facts that Portwright has no certain answer for, or not yet the right one.
+const OPEN: [&str; 3] = [
+    "fragments-in-forward",
+    "ip6tables-ah",
+    "ip6tables-extension-headers",
+];
 
 /// A case as its folder holds it.
 struct Case {
@@ -74,9 +78,13 @@ impl Case {
         self.settings[key] == Value::Bool(true)
     }
 
-    /// Texts of a list in the settings.
-    fn list(&self, key: &str) -> impl Iterator<Item = &str> {
-        let list = self.settings[key].as_array().into_iter().flatten();
+    /// Texts of a list in the settings, or of a language's list there.
+    fn list(&self, key: &str, language: Option<Language>) -> impl Iterator<Item = &str> {
+        let list = match (&self.settings[key], language) {
+            (by_language @ Value::Object(_), Some(language)) => &by_language[language.name()],
+            (list, _) => list,
+        };
+        let list = list.as_array().into_iter().flatten();
         list.filter_map(Value::as_str)
     }
 
@@ -87,7 +95,7 @@ impl Case {
         } else {
             &[Language::Legacy, Language::IptablesNft]
         };
-        let wanted: Vec<&str> = self.list("languages").collect();
+        let wanted: Vec<&str> = self.list("languages", None).collect();
         let named = |language: &&Language| wanted.is_empty() || wanted.contains(&language.name());
         all.iter().filter(named).copied().collect()
     }
@@ -149,14 +157,14 @@ impl Case {
             (Err(fault), _) => return [format!("{fault}\n"), String::new()],
             (Ok(loaded), None) => loaded,
         };
-        let mut kernel = self.check_texts(&loaded);
+        let mut kernel = self.check_texts(language, &loaded);
         for (line, seen) in self.packets.iter().zip(&loaded.seen) {
             kernel += &self.check_packet(language, line, seen);
         }
         [kernel, self.judge(language, &loaded)]
     }
 
-    fn check_texts(&self, loaded: &Loaded) -> String {
+    fn check_texts(&self, language: Language, loaded: &Loaded) -> String {
         let exported = texts(&loaded.exports);
         let mut wrong = String::new();
         for (key, text, expected) in [
@@ -164,10 +172,8 @@ impl Case {
             ("listed", &loaded.listing, true),
             ("not_listed", &loaded.listing, false),
         ] {
-            for part in self
-                .list(key)
-                .filter(|part| text.contains(*part) != expected)
-            {
+            let parts = self.list(key, Some(language));
+            for part in parts.filter(|part| text.contains(*part) != expected) {
                 let _ = writeln!(wrong, "{key} `{part}` does not hold:\n{text}");
             }
         }

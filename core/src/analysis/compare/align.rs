@@ -6,7 +6,8 @@
 
 use super::Sides;
 use super::tokens::{Token, Tokens};
-use crate::firewall::{Action, Base, Chain, ChainId, Policy, RuleId, Rules};
+use crate::firewall::{Action, Base, Chain, ChainId, Hook, Policy, RuleId, Rules};
+use crate::packet::Ranges;
 use imara_diff::{Algorithm, Diff};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +34,20 @@ pub(super) struct Common {
 }
 
 impl Alignment {
+    /// Counts rules that both have as changed after all.
+    pub(super) fn take_back(&mut self, differs: impl Fn(&Common) -> bool) {
+        let changed = &mut self.changed;
+        self.common.retain(|common| {
+            let differs = differs(common);
+            if differs {
+                for side in [0, 1] {
+                    changed[side].insert(common.rule[side]);
+                }
+            }
+            !differs
+        });
+    }
+
     /// Whether nothing differs.
     pub(super) fn is_same(&self) -> bool {
         self.changed.iter().all(BTreeSet::is_empty) && self.policies.iter().all(BTreeSet::is_empty)
@@ -88,6 +103,13 @@ pub(super) fn align(
             }
         }
     }
+    if rules[0].routing != rules[1].routing {
+        // The same translation leads elsewhere.
+        found.take_back(|common| {
+            let rule = rules[0].rule(common.rule[0]);
+            rule.is_some_and(|rule| rule.translation().is_some())
+        });
+    }
     found
 }
 
@@ -99,53 +121,74 @@ fn base(rules: &Rules, id: ChainId) -> Option<&Base> {
     rules.chain(id)?.base.as_ref()
 }
 
-/// Pairs base chains that see the same packets, in their order: all of them where the lists
-/// agree, else those that a diff of the lists keeps. Chains that do nothing are passed over.
+/// Pairs base chains of one hook that see the same packets, in their order: all of them where the
+/// lists agree, else those that a diff of the lists keeps. Chains that do nothing are passed over.
 fn pair_bases(
     rules: Sides<&Rules>,
     tokens: &Tokens,
     bases: &Sides<Vec<ChainId>>,
 ) -> Vec<(usize, usize)> {
-    let acting = [0, 1].map(|side| {
-        let each = bases[side].iter().copied().enumerate();
+    let acting = [0, 1].map(|side: usize| {
+        let each = bases[side].iter().enumerate();
         let acts = |id: ChainId| {
-            let rules_of = tokens.chains[side].get(id.0 as usize);
-            rules_of.is_some_and(|all| !all.is_empty())
-                || policy(rules[side], id) == Some(Policy::Drop)
+            let own = tokens.chains[side].get(id.0 as usize);
+            own.is_some_and(|all| !all.is_empty()) || policy(rules[side], id) == Some(Policy::Drop)
         };
-        each.filter(|&(_, id)| acts(id)).collect::<Vec<_>>()
-    });
-    for exact in [false, true] {
-        let keys = [0, 1].map(|side| {
-            let all = acting[side].iter();
-            let keys = all.filter_map(|&(_, id)| {
-                let chain = rules[side].chain(id)?;
-                Some((entrance(chain)?, exact.then(|| base_priority(chain))))
-            });
-            keys.collect::<Vec<_>>()
+        let entrances = each.filter(|(_, id)| acts(**id)).filter_map(|(at, id)| {
+            let chain = rules[side].chain(*id)?;
+            Some((at, Entrance::new(chain)?))
         });
-        if exact {
-            return common(&keys[0], &keys[1])
-                .into_iter()
-                .filter_map(|(a, b)| Some((acting[0].get(a)?.0, acting[1].get(b)?.0)))
-                .collect();
+        entrances.collect::<Vec<_>>()
+    });
+    let hooks: BTreeSet<Hook> = acting[0]
+        .iter()
+        .map(|(_, entrance)| entrance.hook)
+        .collect();
+    let mut pairs = Vec::new();
+    for hook in hooks {
+        let [old, new] = [0, 1].map(|side: usize| {
+            let all = acting[side].iter();
+            all.filter(|(_, entrance)| entrance.hook == hook)
+                .collect::<Vec<_>>()
+        });
+        let same = |a: &(usize, Entrance<'_>), b: &(usize, Entrance<'_>)| a.1.sees_what(&b.1);
+        if old.len() == new.len() && old.iter().zip(&new).all(|(a, b)| same(a, b)) {
+            pairs.extend(old.iter().zip(&new).map(|(a, b)| (a.0, b.0)));
+            continue;
         }
-        if keys[0] == keys[1] {
-            let pairs = acting[0].iter().zip(&acting[1]);
-            return pairs.map(|(a, b)| (a.0, b.0)).collect();
-        }
+        let keys = [&old, &new].map(|list| list.iter().map(|(_, one)| one).collect::<Vec<_>>());
+        let kept = common(&keys[0], &keys[1]);
+        let kept = kept
+            .into_iter()
+            .filter_map(|(a, b)| Some((old.get(a)?.0, new.get(b)?.0)));
+        pairs.extend(kept);
     }
-    Vec::new()
+    pairs
 }
 
 /// What tells which packets enter a base chain, and when.
-fn entrance(chain: &Chain) -> Option<(crate::firewall::Hook, bool)> {
-    let base = chain.base.as_ref()?;
-    Some((base.hook, base.first_packets_only))
+#[derive(PartialEq, Eq)]
+struct Entrance<'c> {
+    hook: Hook,
+    first_packets_only: bool,
+    devices: Option<&'c Ranges<u128>>,
+    priority: i32,
 }
 
-fn base_priority(chain: &Chain) -> Option<i32> {
-    chain.base.map(|base| base.priority)
+impl<'c> Entrance<'c> {
+    fn new(chain: &'c Chain) -> Option<Self> {
+        let base = chain.base?;
+        Some(Self {
+            hook: base.hook,
+            first_packets_only: base.first_packets_only,
+            devices: chain.devices.as_ref(),
+            priority: base.priority,
+        })
+    }
+
+    fn sees_what(&self, other: &Self) -> bool {
+        (self.first_packets_only, self.devices) == (other.first_packets_only, other.devices)
+    }
 }
 
 /// Positions of a longest common subsequence, or nearly so.

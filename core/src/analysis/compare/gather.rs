@@ -1,11 +1,10 @@
 //! Pieces with differing fates, gathered by the two lines that decide them.
 
 use super::pieces::{Fate, Kind, Piece};
-use super::readable::readable;
 use super::stations::Stations;
 use super::{Difference, Sides};
 use crate::firewall::Decider;
-use crate::packet::{Budget, Cube, Index, OverBudget, PacketSet};
+use crate::packet::{Budget, Cube, Index, OverBudget};
 use std::collections::BTreeMap;
 
 /// What differences are gathered by.
@@ -35,6 +34,14 @@ impl Gathered {
         self.0.entry(key).or_default().cubes.push(cube);
     }
 
+    pub(super) fn join(&mut self, other: Self) {
+        for (key, packets) in other.0 {
+            let known = self.0.entry(key).or_default();
+            known.cubes.extend(packets.cubes);
+            known.more |= packets.more;
+        }
+    }
+
     /// Differences with readable packets, in order. `finish` completes each.
     pub(super) fn finish(
         self,
@@ -44,12 +51,6 @@ impl Gathered {
         each.filter_map(|(key, packets)| finish(key, &packets))
             .collect()
     }
-}
-
-/// What packets look like whatever is not known about them, for people.
-pub(super) fn shown(cubes: &[Cube]) -> Vec<Cube> {
-    let bare = cubes.iter().cloned().map(Cube::without_assumptions);
-    readable(&PacketSet::from(bare.collect::<Vec<_>>()))
 }
 
 /// Sorts pieces into certain and possible differences.

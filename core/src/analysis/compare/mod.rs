@@ -11,6 +11,7 @@
 //! pieces, diagrams answer instead ([`whole`]).
 
 mod align;
+mod entrance;
 mod gather;
 mod pieces;
 mod readable;
@@ -29,11 +30,13 @@ use crate::firewall::{
     Unknown,
 };
 use crate::net::Family;
-use crate::packet::{Budget, Cube, OverBudget, Packet};
+use crate::packet::{Budget, Cube, OverBudget, Packet, PacketSet};
 use crate::source::Sources;
 use align::Alignment;
-use gather::{Gathered, Key, Packets, gather, shown};
-use pieces::pieces;
+use entrance::{Entrance, stops};
+use gather::{Gathered, Key, Packets, gather};
+use pieces::Ways;
+use readable::readable;
 use stations::Stations;
 use std::collections::BTreeMap;
 use tokens::{Tokens, tokens};
@@ -120,6 +123,8 @@ pub struct Decided {
     pub end: End,
     /// What the sender is told, where the packets are rejected.
     pub answer: String,
+    /// How the packets are translated, where they pass; empty where they are not.
+    pub translation: String,
     /// The line that decides; none where no chain is.
     pub by: Option<Decider>,
     /// What the interpreter says of the witness.
@@ -170,7 +175,7 @@ impl Plan {
         let rules = firewalls.map(|firewall| firewall.rules(family));
         let tokens: Tokens = tokens(sources, firewalls, rules);
         let each = HOOKS.into_iter().map(|hook| {
-            let bases = rules.map(|rules| rules.bases(hook.way()));
+            let bases = rules.map(|rules| stops(rules, hook));
             let alignment = align::align(rules, &tokens, &bases);
             (hook, bases, alignment)
         });
@@ -198,9 +203,13 @@ impl Plan {
                 not_compared: Vec::new(),
                 more: false,
             };
-            let entering = region::entering(*hook, family);
-            let cubes = region::differing(rules, bases, alignment, &entering);
-            if !cubes.is_empty() {
+            let entrance = Entrance::new(rules, *hook, family);
+            let differing = |entering| region::differing(rules, *hook, alignment, entering);
+            let cubes: Vec<Vec<Cube>> = entrance.cubes.iter().map(differing).collect();
+            if !alignment.is_same() {
+                found.not_compared.extend(entrance.left_out.clone());
+            }
+            if cubes.iter().any(|cubes| !cubes.is_empty()) {
                 let programs =
                     programs.get_or_insert_with(|| rules.map(|rules| Program::new(rules, family)));
                 let one = One {
@@ -208,9 +217,10 @@ impl Plan {
                     rules,
                     programs: [&programs[0], &programs[1]],
                     hook: *hook,
-                    entering: &entering,
+                    entrance: &entrance,
                     stations: Stations::new(rules, bases, alignment),
                     predicates,
+                    ways: Ways::default(),
                 };
                 let differences = one.differences(cubes, &mut found);
                 out.differences.extend(differences);
@@ -226,53 +236,69 @@ struct One<'o> {
     rules: Sides<&'o Rules>,
     programs: Sides<&'o Program<'o>>,
     hook: Hook,
-    entering: &'o Cube,
+    entrance: &'o Entrance,
     stations: Stations<'o>,
     predicates: &'o Predicates,
+    /// Translations on packets' ways, numbered.
+    ways: Ways,
 }
 
 impl One<'_> {
-    fn differences(&self, cubes: Vec<Cube>, found: &mut HookComparison) -> Vec<Difference> {
+    /// `cubes`: for each part of the entrance, where fates may differ.
+    fn differences(&self, cubes: Vec<Vec<Cube>>, found: &mut HookComparison) -> Vec<Difference> {
         let mut gathered = Gathered::default();
-        let mut hard = Vec::new();
-        let mut all = Vec::new();
         let mut left = Budget::new(self.effort.steps_per_hook);
+        for (entering, cubes) in self.entrance.cubes.iter().zip(cubes) {
+            let mut hard = self.by_pieces(cubes, &mut left, &mut gathered);
+            if hard.is_empty() {
+                continue;
+            }
+            let asked = (entering, hard.as_slice());
+            match whole::whole(self, asked, &mut gathered) {
+                Ok(more) => found.more |= more,
+                Err(OverBudget) => found.not_compared.append(&mut hard),
+            }
+        }
+        found.not_compared = self.shown(&found.not_compared);
+        gathered.finish(|key, packets| self.difference(key, packets))
+    }
+
+    /// Compares piece by piece; gives back the cubes for which that is too much.
+    fn by_pieces(&self, cubes: Vec<Cube>, left: &mut Budget, out: &mut Gathered) -> Vec<Cube> {
+        let mut hard = Vec::new();
+        let mut done = Vec::new();
+        let mut all = Vec::new();
         for cube in cubes {
             let mut some = Vec::new();
             let mut budget = left.share(self.effort.steps);
-            let done = pieces(self.programs, self.hook, &cube, &mut budget, &mut some);
+            let walked = self.pieces(&cube, &mut budget, &mut some);
             left.give_back(budget);
-            match done {
-                Ok(()) if all.len() + some.len() <= pieces::MOST_PIECES => all.extend(some),
+            match walked {
+                Ok(()) if all.len() + some.len() <= pieces::MOST_PIECES => {
+                    all.extend(some);
+                    done.push(cube);
+                }
                 _ => hard.push(cube),
             }
         }
         let mut budget = Budget::new(self.effort.steps_per_hook);
-        if gather(all, &self.stations, &mut budget, &mut gathered).is_err() {
-            // What was gathered in part is gathered again as a whole.
-            gathered = Gathered::default();
-            hard = vec![self.entering.clone()];
+        let mut some = Gathered::default();
+        match gather(all, &self.stations, &mut budget, &mut some) {
+            Ok(()) => out.join(some),
+            Err(OverBudget) => hard.extend(done),
         }
-        if !hard.is_empty() {
-            let asked = (self.entering, hard.as_slice());
-            let whole = whole::whole(
-                self.effort,
-                self.programs,
-                self.hook,
-                asked,
-                &self.stations,
-                &mut gathered,
-            );
-            match whole {
-                Ok(more) => found.more = more,
-                Err(OverBudget) => found.not_compared = shown(&hard),
-            }
-        }
-        gathered.finish(|key, packets| self.difference(key, packets))
+        hard
+    }
+
+    /// What cubes look like to people, whatever is not known about them.
+    fn shown(&self, cubes: &[Cube]) -> Vec<Cube> {
+        let bare = cubes.iter().cloned().map(Cube::without_assumptions);
+        let bare = bare.map(|cube| self.entrance.shown(cube));
+        readable(&PacketSet::from(bare.collect::<Vec<_>>()))
     }
 
     fn difference(&self, key: Key, packets: &Packets) -> Option<Difference> {
-        let readable = shown(&packets.cubes);
+        let readable = self.shown(&packets.cubes);
         let family = self.programs[0].family;
         let witness = readable.iter().find_map(|cube| cube.witness(family))?;
         let Key {
@@ -290,6 +316,7 @@ impl One<'_> {
             Decided {
                 end: fate[side].end,
                 answer: fate[side].answer.clone(),
+                translation: self.ways.text(fate[side].way),
                 by: by[side],
                 witness: self.programs[side].trace(unknowns, self.hook, &witness),
                 depends_on,
@@ -425,20 +452,10 @@ impl Predicates {
 
     /// Takes back what was aligned although its predicates are not the same after all.
     fn check(&self, alignment: &mut Alignment) {
-        let is_same = |own: &Sides<Vec<u32>>| {
-            let new = own[1].iter();
+        alignment.take_back(|common| {
+            let new = common.own[1].iter();
             let numbers = new.map(|&p| self.number.get(p as usize).copied());
-            own[0].iter().copied().map(Some).eq(numbers)
-        };
-        let changed = &mut alignment.changed;
-        alignment.common.retain(|common| {
-            let same = is_same(&common.own);
-            if !same {
-                for side in [0, 1] {
-                    changed[side].insert(common.rule[side]);
-                }
-            }
-            same
+            !common.own[0].iter().copied().map(Some).eq(numbers)
         });
     }
 

@@ -1,6 +1,6 @@
 //! Few wide cubes instead of many disjoint ones: how a person would write a set down.
 
-use crate::packet::{Budget, Cube, FieldSet, PacketSet};
+use crate::packet::{Budget, Cube, Extra, FieldSet, PacketSet};
 
 /// Sets of more cubes than this are only merged.
 const MOST: usize = 48;
@@ -51,6 +51,17 @@ fn widened(cube: &Cube, set: &PacketSet, budget: &mut Budget) -> Cube {
         destination_port,
         protocol
     );
+    if !wide.extra.is_full() {
+        let extra = Extra::default();
+        let tried = Cube {
+            extra,
+            ..wide.clone()
+        };
+        let one = PacketSet::from(vec![tried.clone()]);
+        if one.is_subset(set, budget) == Ok(true) {
+            wide = tried;
+        }
+    }
     wide
 }
 

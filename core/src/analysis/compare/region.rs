@@ -8,21 +8,18 @@
 //! (or at the end of a base chain whose policy changed) and matched it *in the state that it had
 //! there*, and up to then both sides had it in the same state.
 //!
-//! The packets that can do that are among those that match the rule as they entered, but for
-//! what rules on the way change:
-//!
-//! - marks: the match is taken without them;
-//! - everything else (translated addresses, packets that tracking is told to leave alone, and
-//!   whatever a rule does that is not modelled): then the packet matched the rule that changed it
-//!   while it was as it entered. The matches of all such rules are added.
-//!
-//! A rule in a called chain is met only by packets that match the rules which call it.
+//! Which packets can do that, seen as they enter? Marks apart, a packet either is still as it
+//! entered: then it matches the rule, and the rules that call its chain. Or a rule translated or
+//! untracked it before, or did something that is not modelled: then the packet matched *that*
+//! rule, to which the same argument applies. So the matches of those transforming rules are added
+//! whose outcome may match a rule that was added before, until there is no more such rule.
 
 use super::Sides;
 use super::align::Alignment;
-use crate::firewall::{Action, ChainId, Hook, Rule, RuleId, Rules, circular_jumps};
-use crate::net::Family;
-use crate::packet::{Budget, Cube, IfName, Index, MarkBits, Ranges};
+use crate::firewall::{
+    Action, ChainId, Effect, Hook, Rule, RuleId, Rules, Translation, circular_jumps,
+};
+use crate::packet::{Bits, Budget, CtState, Cube, FieldSet, Index, MarkBits, Ranges, Rare};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Calls of a chain are told apart up to this many cubes; beyond, any packet may come.
@@ -31,31 +28,11 @@ const MOST_CALLS: usize = 64;
 /// Callers are followed this far up.
 const DEEPEST: usize = 16;
 
-/// Every packet that can come to a hook, unmarked: there is no outgoing interface at INPUT, no
-/// incoming one at OUTPUT.
-pub(super) fn entering(hook: Hook, family: Family) -> Cube {
-    let none = Ranges::single(IfName::NONE.0);
-    let real = Ranges::full().subtract(&none);
-    let (in_interface, out_interface) = match hook {
-        Hook::Prerouting | Hook::Input => (real, none),
-        Hook::Forward => (real.clone(), real),
-        Hook::Output | Hook::Postrouting => (none, real),
-    };
-    Cube {
-        in_interface,
-        out_interface,
-        mark: MarkBits {
-            care: u32::MAX,
-            value: 0,
-        },
-        ..Cube::any(family)
-    }
-}
-
-/// Cubes that together hold every packet whose fate may differ: none of them in another.
+/// Cubes that together hold every packet of an entrance whose fate may differ: none of them in
+/// another.
 pub(super) fn differing(
     rules: Sides<&Rules>,
-    bases: &Sides<Vec<ChainId>>,
+    hook: Hook,
     alignment: &Alignment,
     entering: &Cube,
 ) -> Vec<Cube> {
@@ -64,18 +41,11 @@ pub(super) fn differing(
     }
     let mut cubes = Vec::new();
     for side in [0, 1] {
-        let mut callers = Callers::new(rules[side], &bases[side], entering);
         if !alignment.policies[side].is_empty() {
             return vec![entering.clone()];
         }
-        let changed = alignment.changed[side].iter().copied();
-        let circular: BTreeSet<RuleId> = circular_jumps(rules[side]).into_iter().collect();
-        let common = alignment.common.iter().map(|common| common.rule[side]);
-        let transforming = common.filter(|id| {
-            let rule = rules[side].rule(*id);
-            circular.contains(id) || rule.is_some_and(transforms)
-        });
-        for id in changed.chain(transforming) {
+        let mut callers = Callers::new(rules[side], hook, entering);
+        for id in reached(rules[side], side, alignment) {
             let Some(rule) = rules[side].rule(id) else {
                 continue;
             };
@@ -88,20 +58,101 @@ pub(super) fn differing(
     outermost(cubes)
 }
 
+/// The changed rules of a side, and the transforming rules whose outcome may match one of them or
+/// one another.
+fn reached(rules: &Rules, side: usize, alignment: &Alignment) -> Vec<RuleId> {
+    let circular: BTreeSet<RuleId> = circular_jumps(rules).into_iter().collect();
+    let common = alignment.common.iter().map(|common| common.rule[side]);
+    let mut transforming: BTreeSet<RuleId> = common
+        .filter(|id| circular.contains(id) || rules.rule(*id).is_some_and(transforms))
+        .collect();
+    let mut all: Vec<RuleId> = alignment.changed[side].iter().copied().collect();
+    let mut from = 0;
+    while from < all.len() && !transforming.is_empty() {
+        let added = all.iter().skip(from).filter_map(|&id| rules.rule(id));
+        let matches = added.flat_map(|rule| rule.matches.iter().map(as_entered));
+        let index = Met::new(matches.collect());
+        from = all.len();
+        let leads = |id: &RuleId| {
+            let rule = rules.rule(*id);
+            circular.contains(id) || rule.is_none_or(|rule| index.meets(rule))
+        };
+        let next: Vec<RuleId> = transforming.iter().copied().filter(leads).collect();
+        transforming.retain(|id| !next.contains(id));
+        all.extend(next);
+    }
+    all
+}
+
 /// Whether a rule does more to packets than deciding about them and setting marks.
 fn transforms(rule: &Rule) -> bool {
     matches!(rule.action, Action::Opaque { .. })
+        || rule.translation().is_some()
+        || rule.effects.contains(&Effect::Untrack)
 }
 
-/// The packets that may match a cube later, as they may be when they enter.
+/// The packets that may match a cube later, as they may be when no rule has changed more of them
+/// than marks.
 fn as_entered(cube: &Cube) -> Cube {
     Cube {
         mark: MarkBits::ANY,
+        conn_mark: MarkBits::ANY,
+        extra: cube.extra.without(Rare::is_history),
         ..cube.clone().without_assumptions()
     }
 }
 
-/// Which packets come to a chain.
+/// Cubes that packets may come to.
+struct Met {
+    cubes: Vec<Cube>,
+    index: Index,
+}
+
+impl Met {
+    fn new(cubes: Vec<Cube>) -> Self {
+        let index = Index::new(&cubes);
+        Self { cubes, index }
+    }
+
+    /// Whether what a rule makes of its packets may be in one of the cubes.
+    fn meets(&self, rule: &Rule) -> bool {
+        if matches!(rule.action, Action::Opaque { .. }) {
+            return true;
+        }
+        let mut near = Vec::new();
+        rule.matches.iter().any(|cube| {
+            let made = outcome(rule, as_entered(cube));
+            near.clear();
+            self.index.overlapping(&made, &mut near);
+            let mut cubes = near.iter().filter_map(|&at| self.cubes.get(at as usize));
+            cubes.any(|cube| cube.overlaps(&made))
+        })
+    }
+}
+
+/// What translation and untracking make of packets; where they go then is left open.
+fn outcome(rule: &Rule, mut cube: Cube) -> Cube {
+    if rule.effects.contains(&Effect::Untrack) {
+        cube.state = cube.state.or(&Bits(1 << CtState::Untracked as u8));
+    }
+    if let Some(Translation {
+        source,
+        source_port,
+        destination,
+        destination_port,
+    }) = rule.translation()
+    {
+        cube.in_interface = Ranges::full();
+        cube.out_interface = Ranges::full();
+        cube.source = source.clone().unwrap_or(cube.source);
+        cube.source_port = source_port.clone().unwrap_or(cube.source_port);
+        cube.destination = destination.clone().unwrap_or(cube.destination);
+        cube.destination_port = destination_port.clone().unwrap_or(cube.destination_port);
+    }
+    cube
+}
+
+/// Which packets come to a chain, as they entered but for marks.
 struct Callers<'a> {
     rules: &'a Rules,
     bases: BTreeSet<ChainId>,
@@ -111,7 +162,7 @@ struct Callers<'a> {
 }
 
 impl<'a> Callers<'a> {
-    fn new(rules: &'a Rules, bases: &[ChainId], entering: &'a Cube) -> Self {
+    fn new(rules: &'a Rules, hook: Hook, entering: &'a Cube) -> Self {
         let mut calls: BTreeMap<ChainId, Vec<RuleId>> = BTreeMap::new();
         for (chain, all) in rules.iter() {
             for (index, rule) in (0..).zip(&all.rules) {
@@ -122,7 +173,8 @@ impl<'a> Callers<'a> {
         }
         Self {
             rules,
-            bases: bases.iter().copied().collect(),
+            // What was translated may go the other way, but is no longer as it entered.
+            bases: rules.course(hook).chains.into_iter().collect(),
             entering,
             calls,
             known: BTreeMap::new(),

@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
     fn chain(&mut self, side: usize, id: ChainId, chain: &'a Chain, depth: usize) -> Vec<Token> {
         let mut all = Vec::new();
         for (index, rule) in (0..).zip(&chain.rules) {
-            if rule.matches.is_empty() || !rule.action.has_effect() {
+            if rule.matches.is_empty() || !rule.has_effect() {
                 continue;
             }
             let own = self.own(side, rule);
@@ -189,6 +189,11 @@ impl<'a> Reader<'a> {
             target: None,
             open,
         };
+        let effects = if rule.effects.is_empty() {
+            String::new()
+        } else {
+            format!("{:?}", rule.effects)
+        };
         match &rule.action {
             Action::Jump(to) => {
                 meaning.does = "jump".into();
@@ -200,6 +205,7 @@ impl<'a> Reader<'a> {
             }
             other => meaning.does = format!("{other:?}"),
         }
+        meaning.does.push_str(&effects);
         meaning
     }
 

@@ -1,10 +1,10 @@
 //! Both firewalls' answers by decision diagrams, where the pieces are too many.
 
 use super::gather::{Gathered, Key};
-use super::pieces::{Fate, Kind};
+use super::pieces::{Fate, Kind, Way};
 use super::stations::Stations;
-use super::{Effort, Sides};
-use crate::firewall::{Ask, Decider, Decision, Hook, Program};
+use super::{One, Sides};
+use crate::firewall::{Ask, Decider};
 use crate::packet::diagram::{Diagrams, Node};
 use crate::packet::{Cube, OverBudget};
 use std::collections::BTreeMap;
@@ -18,25 +18,23 @@ type Parts = Vec<(Fate, Option<Decider>, Node)>;
 /// Adds the differences among the packets of these cubes, exactly. True when only some pairs of
 /// lines are told apart.
 pub(super) fn whole(
-    effort: Effort,
-    programs: Sides<&Program<'_>>,
-    hook: Hook,
+    one: &One<'_>,
     (entering, cubes): (&Cube, &[Cube]),
-    stations: &Stations<'_>,
     out: &mut Gathered,
 ) -> Result<bool, OverBudget> {
-    let mut diagrams = Diagrams::new(programs[0].family, effort.nodes)?;
+    let mut diagrams = Diagrams::new(one.programs[0].family, one.effort.nodes)?;
     let d = &mut diagrams;
     let region = d.from_cubes(cubes)?;
     d.keep(region);
     let mut parts: Sides<Parts> = Default::default();
     for side in [0, 1] {
+        let program = one.programs[side];
         let asked = (entering, region);
-        let decision: Decision<()> =
-            programs[side].decide(d, hook, asked, Ask::Fates, |(), _| ())?;
+        let next = |way: Way, by: Decider| one.ways.next(program, way, by);
+        let decision = program.decide(d, one.hook, asked, Ask::Fates, next)?;
         for part in decision.parts {
             d.keep(part.packets);
-            let fate = Fate::new(programs[side], part.end, part.by);
+            let fate = Fate::new(program, part.end, part.by, part.class);
             parts[side].push((fate, part.by, part.packets));
         }
     }
@@ -61,10 +59,10 @@ pub(super) fn whole(
     let certain = certain(d, region, &differing)?;
     let mut all = Listing {
         parts: &parts,
-        stations,
+        stations: &one.stations,
         out,
         pairs: 0,
-        read: effort.read,
+        read: one.effort.read,
     };
     for (kind, fate, packets) in differing {
         let sure = match certain.get(&kind) {

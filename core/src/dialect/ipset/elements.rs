@@ -3,7 +3,7 @@
 use super::create::option;
 use super::masks::{block, spread, width};
 use super::{Kind, Part, Set};
-use crate::dialect::iptables::icmp;
+use crate::dialect::iptables::{icmp, integer, mac};
 use crate::net::{Family, Protocol, number};
 use crate::packet::IfName;
 use smallvec::SmallVec;
@@ -117,23 +117,13 @@ fn value(set: &Set, part: Part, text: &str, wildcard: bool) -> Result<Value, Str
             .ok_or_else(|| {
                 format!("expected an interface name of at most 15 bytes, found `{text}`")
             }),
-        Part::Mark => crate::dialect::iptables::integer(text)
+        Part::Mark => integer(text)
             .map(|mark| Value::Mark(mark & set.mark_mask))
             .ok_or_else(|| format!("expected a mark, found `{text}`")),
         Part::Mac => mac(text)
             .map(|address| Value::Mac(Some(address)))
             .ok_or_else(|| format!("expected a MAC address, found `{text}`")),
     }
-}
-
-/// Reads `02:00:5e:10:00:00`.
-fn mac(text: &str) -> Option<u64> {
-    let mut bytes = text.split([':', '-']);
-    let mut address = 0;
-    for _ in 0..6 {
-        address = address << 8 | u64::from(u8::from_str_radix(bytes.next()?, 16).ok()?);
-    }
-    bytes.next().is_none().then_some(address)
 }
 
 /// Reads `10.0.0.0/8`, `10.0.0.1` or `10.0.0.1-10.0.0.9`.

@@ -1,21 +1,31 @@
 //! `iptables-save` and `ip6tables-save`, of both backends, and `iptables -S`.
 
 mod addrtype;
+pub(in crate::dialect) mod assemble;
+mod base;
 mod conntrack;
+mod header;
+mod hooks;
 pub(in crate::dialect) mod icmp;
+mod link;
 mod lower;
+mod mark;
 mod matches;
+mod nat;
 mod parse;
+mod rpfilter;
 mod section;
 mod sets;
 mod shell;
 mod support;
 mod tables;
+mod target;
+mod transport;
 mod values;
 
 pub use support::{MATCHES, MatchSupport, Support, TARGETS, TargetSupport};
 
-pub(in crate::dialect) use values::integer;
+pub(in crate::dialect) use values::{integer, mac};
 
 use super::{Context, Notes};
 use crate::firewall::Firewall;

@@ -322,7 +322,12 @@ pub(super) fn traits(sections: &[Section<'_>]) -> Traits {
             };
             let name = target.split_ascii_whitespace().next().unwrap_or("");
             match name {
-                "DSCP" | "TOS" | "TTL" | "HL" | "ECN" => traits.rewrites_headers = true,
+                "DSCP" | "TOS" | "ECN" => traits.rewrites.tos = true,
+                "TTL" | "HL" => traits.rewrites.ttl = true,
+                "TCPMSS" | "TCPOPTSTRIP" | "CHECKSUM" => traits.rewrites.content = true,
+                "DNAT" | "SNAT" | "REDIRECT" | "MASQUERADE" | "NETMAP" | "DNPT" | "SNPT" => {
+                    traits.rewrites.addresses = true;
+                }
                 "SET" => changed_sets(line.text, &mut traits),
                 _ => {}
             }

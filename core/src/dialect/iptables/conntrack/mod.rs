@@ -1,11 +1,14 @@
 //! `-m conntrack` and `-m state`, as `xt_conntrack.c` decides.
 
+mod status;
+mod tuple;
+
 use super::lower::{Lowering, Work, literal};
 use super::matches::{no_such_option, unmodelled_option};
 use super::parse::{Fault, Module, Opt};
 use crate::diagnostic::mistake;
 use crate::firewall::Remark;
-use crate::packet::{Bits, CtState, Cube, IfName, Ranges};
+use crate::packet::{Bits, CtState, Cube, IfName, Ranges, Rare, changes};
 
 /// States that come with a connection-tracking entry.
 const TRACKED: u8 = 0b001_1111;
@@ -98,7 +101,7 @@ pub(super) fn conntrack(
                 .map(|cube| with_states(cube, ALL & !TRACKED)),
         );
     }
-    work.narrow(|cube| cube.state = Bits(cube.state.0 & TRACKED));
+    tracked_only(work);
     for option in &module.options {
         match option.name.text.as_ref() {
             "--ctstate" => {}
@@ -106,14 +109,19 @@ pub(super) fn conntrack(
                 let states = direction(option)?;
                 work.narrow(|cube| cube.state = Bits(cube.state.0 & states));
             }
-            name if name.starts_with("--ct") => {
-                unmodelled_option(all, "conntrack", option, work);
-            }
+            "--ctstatus" => status::lower(all, option, work)?,
+            "--ctexpire" => unmodelled_option(all, "conntrack", option, work),
+            name if name.starts_with("--ct") => tuple::lower(all, option, work)?,
             _ => return Err(no_such_option(module, option)),
         }
     }
     work.cubes.extend(free);
     Ok(())
+}
+
+/// Keeps packets that have an entry.
+pub(super) fn tracked_only(work: &mut Work<'_>) {
+    work.narrow(|cube| cube.state = Bits(cube.state.0 & TRACKED));
 }
 
 fn before_conntrack(
@@ -197,35 +205,38 @@ fn narrow(all: &mut Lowering<'_>, states: &States, negated: bool, work: &mut Wor
     if !states.snat && !states.dnat {
         return work.narrow(|cube| cube.state = Bits(cube.state.0 & wanted));
     }
-    let mut predicates = Vec::new();
-    for (asked, name) in [(states.snat, "SNAT"), (states.dnat, "DNAT")] {
-        if asked {
-            predicates.push(all.predicate(format!("conntrack {name}"), work.line, || {
-                format!("whether a flow is in state `{name}` is not modelled")
-            }));
-        }
-    }
-    let family = work.family();
+    let bits = [
+        (states.snat, changes::SOURCE),
+        (states.dnat, changes::DESTINATION),
+    ];
+    let asked = bits.iter().filter(|(asked, _)| *asked);
+    let bits = asked.fold(0, |all, (_, bit)| all | bit);
+    let kinds = |done: bool| {
+        let all = 0..1u128 << Rare::Changes.bits();
+        let fitting = all.filter(|value| (value & u128::from(bits) != 0) == done);
+        Ranges::of(fitting.map(|value| (value, value)))
+    };
+    let (done, not_done) = (kinds(true), kinds(false));
     let mut out = Vec::new();
     for cube in &work.cubes {
         let entry = with_states(cube, TRACKED);
         if negated {
             out.push(with_states(cube, wanted & !TRACKED));
-            let mut none = Some(with_states(&entry, wanted));
-            for &predicate in &predicates {
-                none = none.and_then(|c| c.intersect(&literal(family, predicate, false)));
-            }
-            out.extend(none);
+            out.push(with_states(&entry, wanted).with_rare(Rare::Changes, &not_done));
         } else {
             out.push(with_states(cube, wanted));
-            for &predicate in &predicates {
-                out.extend(
-                    with_states(&entry, !wanted).intersect(&literal(family, predicate, true)),
-                );
-            }
+            out.push(with_states(&entry, ALL & !wanted).with_rare(Rare::Changes, &done));
         }
     }
+    out.retain(|cube| !cube.is_empty());
     work.cubes = out;
+}
+
+/// The predicate that a packet on `lo` was tracked before the raw table.
+pub(super) fn tracked_before_raw(all: &mut Lowering<'_>, work: &Work<'_>) -> u32 {
+    all.predicate("tracked before raw".into(), work.line, || {
+        "whether a packet on `lo` is tracked before the raw table depends on who sent it".into()
+    })
 }
 
 /// In the raw table connection tracking has not run: every packet counts as invalid. Only what
@@ -250,9 +261,7 @@ fn narrow_before_conntrack(
         }
         return;
     }
-    let tracked = all.predicate("tracked before raw".into(), work.line, || {
-        "whether a packet on `lo` is tracked before the raw table depends on who sent it".into()
-    });
+    let tracked = tracked_before_raw(all, work);
     let family = work.family();
     for cube in own {
         if invalid {
