@@ -55,6 +55,8 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
         routes: read(&options.host_routes)?,
         select: options.findings.select.clone(),
         ignore: options.findings.ignore.clone(),
+        today: Some(options.findings.today()),
+        baseline: options.findings.baseline()?,
     }));
     output::diagnostics(&answer.diagnostics);
     let Some(Outcome::Audit(result)) = &answer.result else {
@@ -63,10 +65,18 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
         }
         return Ok(Exit::Unusable);
     };
-    output::data(&match options.findings.format {
-        Format::Text => report::audit(result, output::stdout_is_coloured()),
-        Format::Json => engine::to_json(&answer),
+    let format = options.findings.format;
+    let other = format
+        .id()
+        .and_then(|id| report::findings(id, &result.findings));
+    output::data(&match (format, other) {
+        (_, Some(text)) => text,
+        (Format::Json, _) => engine::to_json(&answer),
+        _ => report::audit(result, output::stdout_is_coloured()),
     })?;
+    if options.findings.write_baseline(&result.findings)? {
+        return Ok(Exit::of(&answer, Exit::Done));
+    }
     let sum = &result.summary;
     let failing = options
         .findings

@@ -49,15 +49,6 @@ pub struct Options {
     /// `portwright prove`. What it says goes to standard error
     #[arg(long)]
     prove: bool,
-    /// Day on which acceptances are judged [default: today, UTC]
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
-    today: Option<String>,
-}
-
-fn date(text: &str) -> Result<String, String> {
-    let parsed = text.parse::<jiff::civil::Date>();
-    let parsed = parsed.map_err(|_| "expected a day such as 2027-01-31")?;
-    Ok(parsed.to_string())
 }
 
 pub fn run(options: &Options) -> Result<Exit, Stop> {
@@ -69,15 +60,14 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     if exports.is_empty() {
         exports = project.guarded(options.dialect.as_deref())?;
     }
-    let now = || jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
-    let today = options.today.clone();
     let guarded = exports.clone();
     let answer = engine::call(&Request::Lint(LintRequest {
         site: project.site,
         exports,
         select: options.findings.select.clone(),
         ignore: options.findings.ignore.clone(),
-        today: Some(today.unwrap_or_else(|| now().date().to_string())),
+        today: Some(options.findings.today()),
+        baseline: options.findings.baseline()?,
     }));
     output::diagnostics(&answer.diagnostics);
     let Some(Outcome::Lint(result)) = &answer.result else {
@@ -86,10 +76,18 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
         }
         return Ok(Exit::Unusable);
     };
-    output::data(&match options.findings.format {
-        Format::Text => report::lint(result, output::stdout_is_coloured()),
-        Format::Json => engine::to_json(&answer),
+    let format = options.findings.format;
+    let other = format
+        .id()
+        .and_then(|id| report::findings(id, &result.findings));
+    output::data(&match (format, other) {
+        (_, Some(text)) => text,
+        (Format::Json, _) => engine::to_json(&answer),
+        _ => report::lint(result, output::stdout_is_coloured()),
     })?;
+    if options.findings.write_baseline(&result.findings)? {
+        return Ok(Exit::of(&answer, Exit::Done));
+    }
     if options.prove && prove(result, &guarded)? == Exit::Findings {
         return Ok(Exit::Findings);
     }

@@ -18,7 +18,7 @@ pub struct Subject<'a> {
 
 /// This many questions about one firewall may be hard. Then their budgets shrink, so that hostile
 /// rules cost bounded time however many they are.
-const MOST_HARD: u32 = 32;
+const MOST_HARD: u32 = 16;
 
 impl<'a> Subject<'a> {
     /// Prepares the rules of both families.

@@ -1,7 +1,7 @@
 //! The registry of codes. A code is stable once released: it is never reused for something else.
 //!
 //! `PW0xx` input that cannot be read, `PW1xx` site and catalogue, `PW2xx` required against
-//! permitted, `PW3xx` rule hygiene, `PW4xx` classic mistakes.
+//! permitted, `PW3xx` rule hygiene, `PW4xx` classic mistakes, `PW5xx` suppressions.
 
 use super::Severity;
 
@@ -251,6 +251,19 @@ codes! {
         ///
         /// Move everything to one backend, and flush the other.
         TWO_BACKENDS = "PW413" "two-backends" Warning "legacy and nf_tables rules are both in force";
+    }
+    /// Suppressions in exports.
+    pub mod suppression {
+        /// The last day of a suppression is over, and what it hid is reported again. Renew it with
+        /// a new date, or remove it.
+        EXPIRED = "PW501" "expired-suppression" Warning "a suppression has expired";
+        /// A suppression hides nothing: what it was for is gone. Remove it, so that it does not
+        /// hide something else one day.
+        UNUSED = "PW502" "unused-suppression" Note "a suppression hides nothing";
+        /// A suppression names no code or an unknown one, gives no reason, or its date is no day.
+        /// Write `portwright:ignore PW301 reason="…" until=2027-01-31` in the comment of the rule,
+        /// or in a comment line before it; `until` may be left out.
+        MALFORMED = "PW503" "malformed-suppression" Warning "a suppression is not understood";
     }
 }
 

@@ -303,6 +303,10 @@ pub struct LintSummary {
     pub checked: usize,
     /// Of these, those proved to pass.
     pub permitted: usize,
+    /// Findings that suppressions in the exports took out.
+    pub suppressed: usize,
+    /// Findings that the baseline took out.
+    pub known: usize,
 }
 
 /// Rule hygiene.
@@ -325,6 +329,10 @@ pub struct AuditSummary {
     pub warnings: usize,
     /// Of severity note.
     pub notes: usize,
+    /// Findings that suppressions in the exports took out.
+    pub suppressed: usize,
+    /// Findings that the baseline took out.
+    pub known: usize,
 }
 
 /// An export that was checked.

@@ -1,7 +1,9 @@
 //! Rule hygiene without a site, as data.
 
+use super::baseline::{known, take_out};
 use super::describe::{About, describe, not_modelled, sort, wanted};
 use super::session::Session;
+use super::suppress::{Judged, suppress};
 use super::{AuditRequest, AuditResult, AuditSummary, ExportData, trace};
 use crate::analysis::{self, Needs, Subject};
 use crate::diagnostic::Severity;
@@ -9,6 +11,7 @@ use crate::dialect;
 
 pub(super) fn audit(session: &mut Session, request: &AuditRequest) -> Option<AuditResult> {
     let wanted = wanted(session, &request.select, &request.ignore)?;
+    let mut known = known(session, request.baseline.as_ref())?;
     let ids = session.add_quotable(&request.documents);
     let facts = trace::facts(session, request.addresses.as_ref(), request.routes.as_ref())?;
     let loaded = dialect::load(&session.sources, &ids, request.dialect.as_deref(), &facts);
@@ -19,7 +22,13 @@ pub(super) fn audit(session: &mut Session, request: &AuditRequest) -> Option<Aud
     }
     let firewall = loaded.firewall;
     let subject = Subject::new(&firewall);
-    let findings = analysis::audit(&subject, Needs::Unknown);
+    let mut findings = analysis::audit(&subject, Needs::Unknown);
+    let judged = Judged {
+        wanted: &wanted,
+        with_site: false,
+        today: request.today.as_deref(),
+    };
+    let suppressed = suppress(session, &firewall, &ids, &judged, &mut findings);
     let about = About {
         guards: "",
         flow: None,
@@ -29,6 +38,7 @@ pub(super) fn audit(session: &mut Session, request: &AuditRequest) -> Option<Aud
         .map(|f| (describe(session, &subject, &about, f), f.code))
         .collect();
     sort(&mut data);
+    let taken = take_out(&mut known, &mut data);
     let findings: Vec<_> = data.into_iter().map(|(finding, _)| finding).collect();
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();
     Some(AuditResult {
@@ -36,6 +46,8 @@ pub(super) fn audit(session: &mut Session, request: &AuditRequest) -> Option<Aud
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
             notes: count(Severity::Note),
+            suppressed,
+            known: taken,
         },
         findings,
         export: ExportData {

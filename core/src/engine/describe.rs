@@ -1,6 +1,6 @@
 //! Findings as data: what every operation that has findings says of them.
 
-use super::fingerprint::fingerprint;
+use super::fingerprint::{fingerprint, lasting};
 use super::session::Session;
 use super::trace;
 use super::{FindingData, FixData, Place, WitnessData};
@@ -98,8 +98,8 @@ pub(super) fn describe(
     let hook = finding.hook.map(|hook| hook.to_string());
     // The line's text, not its number: numbers change with unrelated edits.
     let text = match (&about.flow, finding.places.first()) {
-        (None, Some(place)) => session.sources.slice(place.span),
-        _ => "",
+        (None, Some(place)) => lasting(session.sources.slice(place.span)),
+        _ => String::new(),
     };
     FindingData {
         fingerprint: fingerprint(&[
@@ -107,7 +107,7 @@ pub(super) fn describe(
             about.guards,
             hook.as_deref().unwrap_or(""),
             about.flow.as_deref().unwrap_or(""),
-            text,
+            &text,
         ]),
         code: finding.code.id.into(),
         name: finding.code.name.into(),

@@ -1,9 +1,11 @@
 //! Required against permitted, as data.
 
+use super::baseline::{known, take_out};
 use super::context::Context;
 use super::describe::{About, describe, fix, not_modelled, sort, wanted};
 use super::resolve::{flow_id, requirements_data};
 use super::session::Session;
+use super::suppress::{Judged, suppress};
 use super::{ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary};
 use super::{detect, trace};
 use crate::analysis::{self, AcceptedList, Fate, Finding, Needs, Point, Required, Stands};
@@ -19,6 +21,7 @@ use std::collections::BTreeSet;
 
 pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintResult> {
     let wanted = wanted(session, &request.select, &request.ignore)?;
+    let mut known = known(session, request.baseline.as_ref())?;
     let context = Context::new(session, &request.site)?;
     let graph = RequirementGraph::new(&context.site, &context.catalog, &context.settings);
     if request.exports.is_empty() {
@@ -40,6 +43,7 @@ pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintR
             graph: &graph,
             context: &context,
             today: request.today.as_deref(),
+            wanted: &wanted,
         };
         let Some(checked) = run.export(session, export) else {
             complete = false;
@@ -50,10 +54,10 @@ pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintR
         result.summary.checked += checked.data.checked;
         result.summary.permitted += checked.permitted;
         result.exports.push(checked.data);
-        let kept = checked
-            .findings
-            .into_iter()
-            .filter(|(_, code)| wanted.contains(code.id));
+        result.summary.suppressed += checked.suppressed;
+        let mut kept = checked.findings;
+        kept.retain(|(_, code)| wanted.contains(code.id));
+        result.summary.known += take_out(&mut known, &mut kept);
         for (finding, _) in kept {
             match finding.severity {
                 Severity::Error => result.summary.errors += 1,
@@ -90,6 +94,7 @@ struct Run<'r> {
     graph: &'r RequirementGraph<'r>,
     context: &'r Context,
     today: Option<&'r str>,
+    wanted: &'r BTreeSet<&'static str>,
 }
 
 struct Checked {
@@ -97,6 +102,7 @@ struct Checked {
     data: ExportData,
     unknown: usize,
     permitted: usize,
+    suppressed: usize,
     expired: Vec<usize>,
 }
 
@@ -145,6 +151,7 @@ impl Run<'_> {
             },
             unknown: usize::from(unexported),
             permitted: 0,
+            suppressed: 0,
             expired: accepted.expired.clone(),
         };
         let mut findings = Vec::new();
@@ -158,6 +165,12 @@ impl Run<'_> {
         let accepted = Family::ALL.map(|family| (family, accepted.packets(family)));
         findings.extend(analysis::excess(self.graph, &point, &required, &accepted));
         findings.extend(analysis::audit(&point.subject, Needs::Known));
+        let judged = Judged {
+            wanted: self.wanted,
+            with_site: true,
+            today: self.today,
+        };
+        checked.suppressed = suppress(session, &firewall, &ids, &judged, &mut findings);
         let describe = Describe {
             session,
             run: self,

@@ -16,6 +16,7 @@
 
 mod answer;
 mod audit;
+mod baseline;
 mod browse;
 mod compare;
 mod context;
@@ -27,9 +28,11 @@ mod packet;
 mod request;
 mod resolve;
 mod session;
+mod suppress;
 mod trace;
 
 pub use answer::*;
+pub use baseline::{Baseline, KnownFinding};
 pub use packet::{PacketInput, parse_packet};
 pub use request::*;
 

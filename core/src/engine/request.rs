@@ -113,9 +113,13 @@ pub struct LintRequest {
     pub select: Vec<String>,
     /// Not these codes.
     pub ignore: Vec<String>,
-    /// Today, `YYYY-MM-DD`, for accepted excess that expires; nothing expires without.
+    /// Today, `YYYY-MM-DD`, for accepted excess and suppressions that expire; nothing expires
+    /// without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub today: Option<String>,
+    /// Findings that are known already and not told: a [`super::Baseline`] as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Document>,
 }
 
 /// See [`Request::Audit`].
@@ -137,6 +141,12 @@ pub struct AuditRequest {
     pub select: Vec<String>,
     /// Not these codes.
     pub ignore: Vec<String>,
+    /// Today, `YYYY-MM-DD`, for suppressions that expire; nothing expires without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub today: Option<String>,
+    /// Findings that are known already and not told: a [`super::Baseline`] as JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Document>,
 }
 
 /// Exports of one system.

@@ -6,6 +6,7 @@ mod compare;
 mod csv;
 mod dot;
 mod entries;
+mod findings;
 mod groups;
 mod links;
 mod markdown;
@@ -18,6 +19,7 @@ mod words;
 
 pub use compare::{compare, compare_markdown};
 pub use entries::GroupBy;
+pub use findings::{FINDING_FORMATS, FindingFormat, findings};
 pub use table::{catalog_list, catalog_table};
 pub use text::{audit, diagnostics, explanations, lint};
 pub use trace::{json_line, packets};

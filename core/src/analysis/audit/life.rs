@@ -11,7 +11,7 @@ use crate::analysis::Subject;
 use crate::firewall::{Ask, Decider, End, Hook, MOST_NODES, Program, RuleId, Step, Verdict, World};
 use crate::net::Family;
 use crate::packet::diagram::Diagrams;
-use crate::packet::{Bits, CtState, Cube, Fragment, IfName, OverBudget, Packet, Ranges};
+use crate::packet::{Bits, Bound, CtState, Cube, Fragment, IfName, OverBudget, Packet, Ranges};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -20,6 +20,12 @@ pub(super) const STEPS: u64 = 20_000;
 
 /// Examples tried for one rule.
 const MOST_EXAMPLES: usize = 8;
+
+/// Examples tried when the first do not arrive.
+const MOST_SPREAD: usize = 24;
+
+/// Nodes that a diagram may have here: there are as many questions as rules.
+pub(super) const NODES: u32 = MOST_NODES / 10;
 
 /// Who decides the packets of a rule that never matches: whether [`telling`] ones are among them,
 /// and how.
@@ -114,6 +120,7 @@ impl<'s, 'a> Examiner<'s, 'a> {
     ) -> Vec<Example> {
         let mut found = Vec::new();
         let mut tried = 0;
+        let mut open = Vec::new();
         for (&hook, entry) in entries {
             for way in &entry.ways {
                 for cube in cubes {
@@ -126,10 +133,34 @@ impl<'s, 'a> Examiner<'s, 'a> {
                     };
                     tried += 1;
                     found.extend(self.example(hook, at, &inside));
+                    open.push((hook, inside));
                 }
             }
         }
+        if found.is_empty() {
+            let mut spread = open.iter().flat_map(|(hook, cube)| {
+                spread(cube, MOST_SPREAD / open.len().max(1)).map(|one| (*hook, one))
+            });
+            found.extend(spread.find_map(|(hook, one)| self.example(hook, at, &one)));
+        }
         found
+    }
+
+    /// Examples spread over a rule's packets, as far as they arrive at it.
+    pub(super) fn spread(&self, at: RuleId, cubes: &[Cube]) -> impl Iterator<Item = Example> {
+        let entries = self.reach.of(at.chain).into_iter().flatten();
+        let ways = entries.flat_map(|(&hook, entry)| entry.ways.iter().map(move |way| (hook, way)));
+        let inside = ways.flat_map(move |(hook, way)| {
+            let inside = cubes
+                .iter()
+                .filter_map(move |cube| cube.intersect(&entering(way, cube)));
+            inside.map(move |cube| (hook, cube))
+        });
+        let all = inside.take(MOST_EXAMPLES).flat_map(|(hook, cube)| {
+            let few: Vec<Cube> = spread(&cube, MOST_EXAMPLES).collect();
+            few.into_iter().map(move |one| (hook, one))
+        });
+        all.filter_map(move |(hook, one)| self.example(hook, at, &one))
     }
 
     /// A packet of this cube, when the interpreter says that the rule matches it.
@@ -235,6 +266,43 @@ fn entering(way: &Cube, cube: &Cube) -> Cube {
     }
 }
 
+/// Single addresses and ports spread over a cube, the same ones every time.
+fn spread(cube: &Cube, count: usize) -> impl Iterator<Item = Cube> {
+    // Knuth's MMIX generator.
+    let mut seed: u64 = 7;
+    let mut next = move || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        seed >> 16
+    };
+    (0..count).map(move |_| Cube {
+        source: pick(&cube.source, next()),
+        destination: pick(&cube.destination, next()),
+        source_port: pick(&cube.source_port, next()),
+        destination_port: pick(&cube.destination_port, next()),
+        ..cube.clone()
+    })
+}
+
+/// One value out of a set.
+fn pick<T: Bound + Into<u128> + TryFrom<u128>>(set: &Ranges<T>, random: u64) -> Ranges<T> {
+    let intervals = set.intervals();
+    let at = usize::try_from(random)
+        .unwrap_or(0)
+        .checked_rem(intervals.len());
+    let Some(&(lo, hi)) = at.and_then(|at| intervals.get(at)) else {
+        return set.clone();
+    };
+    let (lo, hi): (u128, u128) = (lo.into(), hi.into());
+    let wide = u128::from(random).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let value = match (hi - lo).checked_add(1) {
+        Some(size) => lo + wide % size,
+        None => wide,
+    };
+    T::try_from(value).map_or_else(|_| set.clone(), Ranges::single)
+}
+
 /// Asks by diagram.
 fn decided(
     program: &Program<'_>,
@@ -244,7 +312,7 @@ fn decided(
     covering: &mut Covering,
 ) -> Result<bool, OverBudget> {
     for cube in starts {
-        let mut diagrams = Diagrams::new(program.family, MOST_NODES)?;
+        let mut diagrams = Diagrams::new(program.family, NODES)?;
         let packets = diagrams.from_cube(cube)?;
         let region = (cube, packets);
         let ask = Ask::Reaching(at);
@@ -284,7 +352,7 @@ fn cover(covering: &mut Covering, by: Decider, first: bool, end: End) {
 /// Which rules any packet at a hook matches.
 fn sweep(program: &Program<'_>, hook: Hook) -> Result<BTreeSet<RuleId>, OverBudget> {
     let whole = possible(hook, program.family);
-    let mut diagrams = Diagrams::new(program.family, MOST_NODES)?;
+    let mut diagrams = Diagrams::new(program.family, NODES)?;
     let packets = diagrams.from_cube(&whole)?;
     let region = (&whole, packets);
     let decision = program.decide(&mut diagrams, hook, region, Ask::Matched, |(), _| ())?;

@@ -6,14 +6,12 @@
 //! when they are the same node.
 
 use super::Audit;
-use super::life::{Examiner, Example, STEPS, starts};
+use super::life::{Examiner, Example, NODES, STEPS, starts};
 use super::line::{Line, Part, about, name};
 use super::reach::askers;
 use super::shadowed::decides;
 use crate::diagnostic::hygiene as codes;
-use crate::firewall::{
-    Action, Ask, Decider, End, Hook, MOST_NODES, Outcome, Program, Rule, RuleId,
-};
+use crate::firewall::{Action, Ask, Decider, End, Hook, Outcome, Program, Rule, RuleId};
 use crate::net::Family;
 use crate::packet::diagram::{Diagrams, Node};
 use crate::packet::{Budget, Cube, OverBudget};
@@ -133,7 +131,7 @@ fn by_diagrams(
     deciders: &mut BTreeSet<Decider>,
 ) -> Result<bool, OverBudget> {
     for cube in starts {
-        let mut diagrams = Diagrams::new(with.family, MOST_NODES)?;
+        let mut diagrams = Diagrams::new(with.family, NODES)?;
         let region = diagrams.from_cube(cube)?;
         diagrams.keep(region);
         let now = fates(
@@ -216,6 +214,13 @@ impl Audit<'_, '_> {
             let (Some(rule), Some(without)) = (self.part(*part), of(part.family)) else {
                 return false;
             };
+            let examiner = self.asked(part.family);
+            let mut spread = examiner.spread(part.id, &rule.matches);
+            let changes = spread.any(|example| matters(without, &example));
+            drop(spread);
+            if changes {
+                return false;
+            }
             match self
                 .asked(part.family)
                 .deciders_without(part.id, &rule.matches, without)
