@@ -12,7 +12,7 @@ use crate::firewall::{
 };
 use crate::net::Family;
 use crate::packet::diagram::Diagrams;
-use crate::packet::{Budget, CtState, Cube, IfName, MarkBits, OverBudget, Ranges};
+use crate::packet::{Budget, CtState, Cube, IfName, OverBudget, Ranges};
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -105,12 +105,7 @@ fn question(
     let mut covering = Covering::new();
     for &hook in hooks {
         let whole = possible(hook, program.family);
-        // Rules on the way may set the mark that this one matches.
-        let unmarked = |cube: &Cube| Cube {
-            mark: MarkBits::ANY,
-            ..cube.clone()
-        };
-        let cubes = rule.matches.iter().map(unmarked);
+        let cubes = rule.matches.iter().flat_map(|cube| program.origins(cube));
         let cubes: Vec<Cube> = cubes.filter_map(|cube| cube.intersect(&whole)).collect();
         if arrives(point, program, hook, at, &cubes, &mut covering, sweeps)? {
             return Ok(None);

@@ -249,6 +249,20 @@ pub(crate) fn firewall() -> impl Strategy<Value = Firewall> {
         })
 }
 
+/// Firewalls that leave nothing to chance: where the kernel chooses, diagrams give up.
+pub(crate) fn settled() -> impl Strategy<Value = Firewall> {
+    firewall().prop_map(|mut firewall| {
+        let rules = firewall.v4.chains.iter_mut().flat_map(|c| &mut c.rules);
+        for effect in rules.flat_map(|rule| &mut rule.effects) {
+            if let Effect::Translate(to) = effect {
+                let first = |set: &Ranges<u128>| set.hull().map(|(lo, _)| Ranges::single(lo));
+                to.destination = to.destination.as_ref().and_then(first);
+            }
+        }
+        firewall
+    })
+}
+
 fn with_ttl(ttl: u128) -> RareValues {
     let mut values = RareValues::default();
     values.set(Rare::Ttl, ttl);

@@ -75,6 +75,8 @@ fn anywhere(random: &mut XorShiftRng, family: Family) -> Packet {
         in_interface: IfName::new(INTERFACES.choose(random).unwrap()).unwrap(),
         out_interface: IfName::NONE,
         mark: 0,
+        conn_mark: 0,
+        rare: Default::default(),
         fragment: Fragment::First,
     };
     if random.random_bool(0.2) {
