@@ -747,12 +747,12 @@ pub struct Set {
     pub interval: bool,
     /// Elements cannot change after they are bound.
     pub constant: bool,
-    /// Rules add elements.
-    pub dynamic: bool,
+    /// Rules add elements. JSON of older versions leaves it out.
+    pub dynamic: Aside<bool>,
     /// Elements may expire.
     pub has_timeout: bool,
-    /// Adjacent intervals are merged.
-    pub auto_merge: bool,
+    /// Adjacent intervals are merged. JSON of older versions leaves it out.
+    pub auto_merge: Aside<bool>,
     /// Default timeout of elements in milliseconds.
     pub timeout: Option<u64>,
     /// Interval of removal of expired elements in milliseconds.
@@ -773,6 +773,33 @@ pub struct Set {
     pub unreadable: Vec<Unreadable>,
     /// Its first mention.
     pub place: Place,
+}
+
+impl Set {
+    /// A set about which nothing is known but its name.
+    pub(super) fn new(name: Box<str>, place: Place) -> Self {
+        Self {
+            name,
+            key: Vec::new(),
+            key_of: Aside(None),
+            data: None,
+            interval: false,
+            constant: false,
+            dynamic: Aside(false),
+            has_timeout: false,
+            auto_merge: Aside(false),
+            timeout: None,
+            gc_interval: None,
+            size: None,
+            memory: false,
+            statements: Vec::new(),
+            comment: Aside(None),
+            handle: Aside(None),
+            elements: Vec::new(),
+            unreadable: Vec::new(),
+            place,
+        }
+    }
 }
 
 /// What the elements of a map give.
