@@ -5,6 +5,7 @@
 //! for both alike.
 
 mod build;
+mod json;
 mod resolve;
 mod symbols;
 pub mod syntax;
@@ -14,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::SourceId;
 use syntax::Ruleset;
 
+pub use json::detect as detect_json;
 pub use text::detect as detect_text;
 
 /// Reads nft's language. Never fails as a whole: what cannot be read is said in the diagnostics
@@ -22,5 +24,13 @@ pub use text::detect as detect_text;
 pub fn parse_text(text: &str, source: SourceId) -> (Ruleset, Vec<Diagnostic>) {
     let mut build = build::Builder::default();
     text::read(text, source, &mut build);
+    build.finish()
+}
+
+/// Reads nft's JSON, a listing or commands. Never fails as a whole, as [`parse_text`].
+#[must_use]
+pub fn parse_json(text: &str, source: SourceId) -> (Ruleset, Vec<Diagnostic>) {
+    let mut build = build::Builder::default();
+    json::read(text, source, &mut build);
     build.finish()
 }

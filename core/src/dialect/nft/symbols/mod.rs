@@ -21,11 +21,6 @@ pub(super) fn payload(
         .find(|(p, f, _)| *p == protocol && *f == field)
 }
 
-/// Whether packets have a header of this name.
-pub(super) fn is_protocol(name: &str) -> bool {
-    fields::PAYLOAD.iter().any(|(p, _, _)| *p == name)
-}
-
 /// A protocol that carries whole packets.
 pub(super) fn tunnel(name: &str) -> Option<&'static str> {
     ["vxlan", "gre", "gretap", "geneve"]

@@ -218,7 +218,7 @@ impl<'a> Parser<'a, '_> {
                 start,
             ));
         }
-        let name = self.name()?.text.into();
+        let name = self.name()?.text;
         Ok(self.expr(ExprKind::SetRef(name), start))
     }
 
