@@ -10,6 +10,7 @@ mod input;
 mod ipset;
 pub mod iptables;
 mod lines;
+pub mod nft;
 mod notes;
 mod routing;
 mod ufw;
