@@ -9,6 +9,7 @@ mod input;
 mod ipset;
 pub mod iptables;
 mod lines;
+pub mod nft;
 mod notes;
 
 pub use facts::{HostFacts, Interface};
