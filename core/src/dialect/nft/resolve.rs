@@ -147,6 +147,18 @@ fn comparison(left: &mut Expr, op: &mut Op, right: &mut Expr) {
     selector(left);
     let types = types_of(left);
     constant(right, &types);
+    // With numbers for names presence is shown as 1; no option's kind is 0 or 1 and without a name.
+    if let (
+        ExprKind::RawTcpOption {
+            offset: 0,
+            length: 8,
+            ..
+        },
+        ExprKind::Number(present @ 0..2),
+    ) = (&left.kind, &right.kind)
+    {
+        right.kind = ExprKind::Exists(*present == 1);
+    }
     if let ExprKind::Exists(_) = right.kind
         && let ExprKind::Fib { result, .. } = &mut left.kind
     {
@@ -277,8 +289,13 @@ fn value_of(kind: &str, word: &str) -> Option<ExprKind> {
     if let Some(octets) = symbols::mac(word) {
         return Some(ExprKind::Mac(octets));
     }
-    let hex = word.strip_prefix("0x")?;
-    u128::from_str_radix(hex, 16).ok().map(ExprKind::Number)
+    // JSON has some numbers as strings: large ones, and interfaces that are gone.
+    let number = match word.strip_prefix("0x") {
+        Some(hex) => u128::from_str_radix(hex, 16).ok(),
+        None if word.bytes().all(|byte| byte.is_ascii_digit()) => word.parse().ok(),
+        None => None,
+    };
+    number.map(ExprKind::Number)
 }
 
 /// Carries out what is known: lists of bits are their union.

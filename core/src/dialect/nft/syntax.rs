@@ -38,8 +38,8 @@ pub type Handle = Aside<Option<u64>>;
 pub struct Ruleset {
     /// In the order in which they were made. A family and name occur once.
     pub tables: Vec<Table>,
-    /// What stands outside all tables and could not be read or followed (`include`, `delete` of
-    /// what is not here): whatever the tables say may be incomplete.
+    /// What stands outside all tables and could not be read or followed (`include`, rules of chains
+    /// that are not here): whatever the tables say may be incomplete.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -129,7 +129,8 @@ pub struct Base {
     pub kind: ChainKind,
     /// Hook.
     pub hook: Hook,
-    /// Devices of ingress and egress hooks; may end in `*`. Empty elsewhere.
+    /// Devices of ingress and egress hooks; may end in `*`. Empty elsewhere, and in JSON of older
+    /// versions, which leave them out: then the device is not known.
     pub devices: Vec<Box<str>>,
     /// Lower runs first. Named priorities are resolved for the table's family.
     pub priority: i32,
@@ -338,7 +339,8 @@ pub enum Op {
     /// `==`, also with a set, range or prefix on the right: is one of them. The readers also fill
     /// it in where nothing is written and the type of the left side is not a bit mask.
     Eq,
-    /// `!=`: is none of them. With a [`ExprKind::List`] on the right: none of the bits is set.
+    /// `!=`: is none of them. Flags such as `established,related` on the right are one number
+    /// here: the value differs from it.
     Ne,
     /// `<`.
     Lt,
@@ -399,7 +401,7 @@ pub struct Limit {
     pub rate: u64,
     /// `second`, `minute`, `hour`, `day`, `week`.
     pub per: &'static str,
-    /// Allowed above the rate at once, in packets or bytes; the kernel's default when unsaid.
+    /// Allowed above the rate at once, in packets (5 when unsaid) or bytes (none when unsaid).
     pub burst: Option<u64>,
     /// Counts bytes, not packets.
     pub bytes: bool,
@@ -518,8 +520,8 @@ pub enum ExprKind {
     /// A number in the unit of the field it is compared with (durations in milliseconds).
     /// Fields of IPv4 and IPv6 addresses are [`ExprKind::Address`].
     Number(u128),
-    /// A name or string: an interface (a `*` at the end matches any rest), a helper, a user, or a
-    /// name that is not known.
+    /// A name or string: an interface (a `*` at the end matches any rest, `\\*` is an asterisk), a
+    /// helper, a user, or a name that is not known.
     Word(Box<str>),
     /// An address.
     Address(IpAddr),
@@ -583,7 +585,8 @@ pub enum ExprKind {
         /// Field; none where only presence is asked.
         field: Option<Box<str>>,
     },
-    /// `tcp option @number,offset,length`.
+    /// `tcp option @number,offset,length`. Compared with [`ExprKind::Exists`]: whether there is
+    /// such an option.
     RawTcpOption {
         /// Option number.
         number: u32,
@@ -676,7 +679,8 @@ pub enum ExprKind {
         /// Right.
         right: Box<Expr>,
     },
-    /// `a,b,c`: bits of a mask.
+    /// `a,b,c`: bits of a mask, of which one at least is no number; else they are united in one
+    /// [`ExprKind::Number`].
     List(Vec<Expr>),
     /// `a . b . c`.
     Concat(Vec<Expr>),

@@ -14,7 +14,7 @@ use super::syntax::{Aside, Unreadable};
 use crate::diagnostic::{Diagnostic, input};
 use crate::source::{SourceId, Span};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
-use node::{Fault, Node, Parsed};
+use node::{Fault, Node, Origin, Parsed};
 
 /// Deepest nesting of expressions and statements.
 const DEEPEST: usize = 64;
@@ -36,30 +36,43 @@ pub(super) fn read(text: &str, source: SourceId, build: &mut Builder) {
         depth: 0,
         build,
     };
-    let offset = text.len() - text.trim_start_matches('\u{feff}').len();
-    // The parser skips a byte order mark itself; offsets count from the beginning of the text.
-    match parse_to_ast(text, &CollectOptions::default(), &options) {
+    let base = beginning(text);
+    let origin = Origin { source, base };
+    let json = text.get(base..).unwrap_or("");
+    match parse_to_ast(json, &CollectOptions::default(), &options) {
         Ok(parsed) => match &parsed.value {
-            Some(value) => reader.document(Node { value, source }),
+            Some(value) => reader.document(Node { value, origin }),
             None => reader.outside(Fault {
                 message: "expected an object with `nftables`, found nothing".into(),
-                range: offset..text.len(),
+                range: base..text.len(),
             }),
         },
         Err(error) => {
             let range = error.range();
             reader.outside(Fault {
                 message: format!("the text is no valid JSON: {}", error.kind()),
-                range: range.start..range.end,
+                range: base + range.start..base + range.end,
             });
         }
     }
 }
 
+/// Where the JSON begins: behind a byte order mark and the warnings that nft prints into it.
+fn beginning(text: &str) -> usize {
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    while rest.starts_with("warning: ") {
+        rest = match rest.split_once('\n') {
+            Some((_, next)) => next.trim_start(),
+            None => "",
+        };
+    }
+    text.len() - rest.len()
+}
+
 /// How well a text looks like nft's JSON: 0 not at all, 100 surely.
 #[must_use]
 pub fn detect(text: &str) -> u8 {
-    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let text = text.get(beginning(text)..).unwrap_or("");
     let Some(inside) = text.strip_prefix('{') else {
         return 0;
     };

@@ -16,22 +16,30 @@ pub(super) struct Fault {
 /// What reading something gives.
 pub(super) type Parsed<T> = Result<T, Fault>;
 
+/// Where a JSON text stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub source: SourceId,
+    /// Byte offset of the JSON in its source.
+    pub base: usize,
+}
+
 /// A value and the text it stands in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node<'t> {
     pub value: &'t Value<'t>,
-    pub source: SourceId,
+    pub origin: Origin,
 }
 
 impl<'t> Node<'t> {
     fn range(self) -> Range<usize> {
         let range = self.value.range();
-        range.start..range.end
+        self.origin.base + range.start..self.origin.base + range.end
     }
 
     pub(super) fn span(self) -> Span {
         let range = self.range();
-        Span::new(self.source, range.start, range.end)
+        Span::new(self.origin.source, range.start, range.end)
     }
 
     pub(super) fn place(self) -> Place {
@@ -114,12 +122,12 @@ impl<'t> Node<'t> {
         let Value::Array(array) = self.value else {
             return None;
         };
-        let source = self.source;
+        let origin = self.origin;
         Some(
             array
                 .elements
                 .iter()
-                .map(move |value| Node { value, source }),
+                .map(move |value| Node { value, origin }),
         )
     }
 
@@ -143,7 +151,7 @@ impl<'t> Node<'t> {
         let property = self.object()?.get(name)?;
         Some(Node {
             value: &property.value,
-            source: self.source,
+            origin: self.origin,
         })
     }
 
@@ -160,7 +168,7 @@ impl<'t> Node<'t> {
             Some([property]) => {
                 let node = Node {
                     value: &property.value,
-                    source: self.source,
+                    origin: self.origin,
                 };
                 Ok((property.name.as_str(), node))
             }
@@ -170,14 +178,14 @@ impl<'t> Node<'t> {
 
     /// All properties; none of what is no object.
     pub(super) fn properties(self) -> impl Iterator<Item = (&'t str, Node<'t>)> {
-        let source = self.source;
+        let origin = self.origin;
         self.object()
             .map(|object| object.properties.as_slice())
             .unwrap_or_default()
             .iter()
             .map(move |property| {
                 let value = &property.value;
-                (property.name.as_str(), Node { value, source })
+                (property.name.as_str(), Node { value, origin })
             })
     }
 }

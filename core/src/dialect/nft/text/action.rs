@@ -300,7 +300,9 @@ impl<'a> Parser<'a, '_> {
         }
         nat.prefix = self.eat_word("prefix");
         self.eat_word("interval");
-        if self.eat_word("to") {
+        // Older files leave `to` out.
+        let bare = matches!(kind, NatKind::Snat | NatKind::Dnat) && !self.at_end();
+        if self.eat_word("to") || bare {
             self.nat_target(&mut nat)?;
         } else if nat.family.is_some() || nat.concat || nat.prefix {
             return Err(self.expected("`to`"));

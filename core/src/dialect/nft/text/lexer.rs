@@ -202,7 +202,9 @@ impl<'a> Lexer<'a> {
         };
         let next = rest.as_bytes().get(digits).copied().unwrap_or(0);
         if next.is_ascii_alphabetic() || next == b'_' {
-            return self.token(Kind::Word, word(rest));
+            // `1m-1h` is a range of durations, `5mbytes/second` a rate.
+            let length = run(rest, |b| b.is_ascii_alphanumeric() || *b == b'_');
+            return self.token(Kind::Word, length);
         }
         self.token(Kind::Number, digits)
     }

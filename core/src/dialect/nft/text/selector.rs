@@ -373,8 +373,17 @@ impl<'a> Parser<'a, '_> {
             });
         }
         let (name, field) = self.named_field("an option", TCP_OPTION_FIELDS)?;
+        let name = symbols::tcp_option(&name);
+        // JSON has options without a name by their place: the kind is what presence looks at.
+        if let (Ok(number), None | Some("kind")) = (name.parse(), field.as_deref()) {
+            return Ok(ExprKind::RawTcpOption {
+                number,
+                offset: 0,
+                length: 8,
+            });
+        }
         Ok(ExprKind::TcpOption {
-            name: symbols::tcp_option(&name).into(),
+            name: name.into(),
             field,
         })
     }
