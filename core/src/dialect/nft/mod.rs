@@ -6,6 +6,7 @@
 
 mod build;
 mod json;
+mod lower;
 mod resolve;
 mod symbols;
 pub mod syntax;
@@ -14,6 +15,8 @@ mod text;
 use crate::diagnostic::Diagnostic;
 use crate::source::SourceId;
 use syntax::Ruleset;
+
+pub(in crate::dialect) use lower::{read_json, read_text};
 
 pub use json::detect as detect_json;
 pub use text::detect as detect_text;
