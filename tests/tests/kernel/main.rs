@@ -138,7 +138,7 @@ fn random_packets(
             !hints.iter().any(other)
         };
         let hints: Vec<hint::Hints> = hints.iter().filter(fits).cloned().collect();
-        packets::packets(&mut draw, &hints, share, stateless)
+        packets::packets(&mut draw, &hints, share, stateless, language)
     };
     families.iter().flat_map(of).collect()
 }
