@@ -1,7 +1,7 @@
 //! The command line's shape, and the options that commands share.
 
 use crate::commands::{
-    call, catalog, completions, explain, lint, man, prove, resolve, schema, trace,
+    audit, call, catalog, compare, completions, explain, lint, man, prove, resolve, schema, trace,
 };
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -35,7 +35,9 @@ pub enum Color {
 pub enum Command {
     Resolve(resolve::Options),
     Lint(lint::Options),
+    Audit(audit::Options),
     Trace(trace::Options),
+    Compare(compare::Options),
     Prove(prove::Options),
     Catalog(catalog::Options),
     Explain(explain::Options),

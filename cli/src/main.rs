@@ -11,6 +11,7 @@ mod args;
 mod commands;
 mod crash;
 mod exit;
+mod findings;
 mod input;
 mod output;
 mod project;

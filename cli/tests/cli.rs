@@ -4,6 +4,8 @@
     reason = "tests read fixtures and write temporary files"
 )]
 
+#[path = "cli/compare.rs"]
+mod compare;
 #[path = "cli/example.rs"]
 mod example;
 #[path = "cli/formats.rs"]

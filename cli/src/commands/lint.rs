@@ -2,11 +2,12 @@
 
 use crate::args::SiteArgs;
 use crate::exit::Exit;
+use crate::findings::{Format, Selection};
 use crate::input::{self, Stop, stop};
 use crate::output;
 use crate::project::Project;
 use crate::proof::{self, Question};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use portwright::engine::{
     self, ExportInput, LintRequest, LintResult, LintSummary, Outcome, Request,
 };
@@ -39,18 +40,8 @@ pub struct Options {
     /// Format of the exports, when detection should not decide
     #[arg(long, value_name = "ID")]
     dialect: Option<String>,
-    /// Output format
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-    /// Severity that fails
-    #[arg(long, value_enum, default_value = "error")]
-    fail_on: FailOn,
-    /// Only these codes
-    #[arg(long, value_name = "CODE,…", value_delimiter = ',')]
-    select: Vec<String>,
-    /// Not these codes
-    #[arg(long, value_name = "CODE,…", value_delimiter = ',')]
-    ignore: Vec<String>,
+    #[command(flatten)]
+    findings: Selection,
     /// Exit with 0 although something is unknown
     #[arg(long)]
     allow_unknown: bool,
@@ -61,21 +52,6 @@ pub struct Options {
     /// Day on which acceptances are judged [default: today, UTC]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     today: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// Findings with the lines that decide
-    Text,
-    /// The engine's answer
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FailOn {
-    Error,
-    Warning,
-    Note,
 }
 
 fn date(text: &str) -> Result<String, String> {
@@ -99,18 +75,18 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     let answer = engine::call(&Request::Lint(LintRequest {
         site: project.site,
         exports,
-        select: options.select.clone(),
-        ignore: options.ignore.clone(),
+        select: options.findings.select.clone(),
+        ignore: options.findings.ignore.clone(),
         today: Some(today.unwrap_or_else(|| now().date().to_string())),
     }));
     output::diagnostics(&answer.diagnostics);
     let Some(Outcome::Lint(result)) = &answer.result else {
-        if let Format::Json = options.format {
+        if let Format::Json = options.findings.format {
             output::data(&engine::to_json(&answer))?;
         }
         return Ok(Exit::Unusable);
     };
-    output::data(&match options.format {
+    output::data(&match options.findings.format {
         Format::Text => report::lint(result, output::stdout_is_coloured()),
         Format::Json => engine::to_json(&answer),
     })?;
@@ -150,11 +126,8 @@ fn prove(result: &LintResult, exports: &[ExportInput]) -> Result<Exit, Stop> {
 
 /// Findings win over what is unknown.
 fn judge(summary: &LintSummary, options: &Options) -> Exit {
-    let failing = match options.fail_on {
-        FailOn::Error => summary.errors,
-        FailOn::Warning => summary.errors + summary.warnings,
-        FailOn::Note => summary.errors + summary.warnings + summary.notes,
-    };
+    let fail_on = options.findings.fail_on;
+    let failing = fail_on.count(summary.errors, summary.warnings, summary.notes);
     if failing > 0 {
         Exit::Findings
     } else if summary.unknown > 0 && !options.allow_unknown {

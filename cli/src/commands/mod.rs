@@ -1,7 +1,9 @@
 //! One file for each command.
 
+pub mod audit;
 pub mod call;
 pub mod catalog;
+pub mod compare;
 pub mod completions;
 pub mod explain;
 pub mod lint;
@@ -20,7 +22,9 @@ pub fn run(command: Command) -> Result<Exit, Stop> {
     match command {
         Command::Resolve(options) => resolve::run(&options),
         Command::Lint(options) => lint::run(&options),
+        Command::Audit(options) => audit::run(&options),
         Command::Trace(options) => trace::run(&options),
+        Command::Compare(options) => compare::run(&options),
         Command::Prove(options) => prove::run(&options),
         Command::Catalog(options) => catalog::run(&options),
         Command::Explain(options) => explain::run(options),
