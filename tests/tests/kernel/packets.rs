@@ -2,11 +2,16 @@
 
 use crate::draw::{Draw, FLAGS, INTERFACES, LENGTHS, MACS, OTHERS, PORTS, TOS, TTLS, UIDS};
 use crate::hint::{Hints, nudge};
+use crate::ruleset::Language;
 use portwright::firewall::Hook;
 use portwright::net::{Family, Protocol};
 use portwright::packet::{CtState, Fragment};
 use portwright_cli::kernel::{Header, Probe, Way, can_have};
 use rand::RngExt;
+
+/// Whether Portwright knows that iptables-nft takes an authentication header for the protocol (the
+/// fact `ip6tables-ah`). Until then no random packet has one there.
+const READS_AH_AS_PROTOCOL: bool = false;
 
 /// Types and codes of ICMP that packets have.
 const ICMP: [(u16, u16); 11] = [
@@ -38,8 +43,15 @@ const ICMPV6: [(u16, u16); 12] = [
     (200, 7),
 ];
 
-/// Packets for rules that ask for this; fragments only where no connection tracking collects them.
-pub fn packets(draw: &mut Draw<'_>, hints: &[Hints], count: usize, stateless: bool) -> Vec<Probe> {
+/// Packets for rules that ask for this; fragments only where no connection tracking collects them,
+/// and later ones only through the legacy backend: nf_tables may read their data as ports.
+pub fn packets(
+    draw: &mut Draw<'_>,
+    hints: &[Hints],
+    count: usize,
+    stateless: bool,
+    language: Language,
+) -> Vec<Probe> {
     let mut probes = Vec::new();
     // Some are impossible on the wire: addresses that routing refuses. Most are not.
     for _ in 0..count * 20 {
@@ -48,7 +60,11 @@ pub fn packets(draw: &mut Draw<'_>, hints: &[Hints], count: usize, stateless: bo
         }
         let mut probe = anywhere(draw);
         if stateless && draw.chance(0.2) {
-            probe.fragment = Some(draw.pick(&[Fragment::First, Fragment::Later]));
+            let parts = match language {
+                Language::Legacy => [Fragment::First, Fragment::Later],
+                _ => [Fragment::First; 2],
+            };
+            probe.fragment = Some(draw.pick(&parts));
         }
         if !hints.is_empty() && draw.chance(0.5) {
             for hint in draw.pick(hints) {
@@ -58,7 +74,7 @@ pub fn packets(draw: &mut Draw<'_>, hints: &[Hints], count: usize, stateless: bo
                 nudge(draw, &mut probe);
             }
         }
-        probes.extend(placed(draw, probe, stateless));
+        probes.extend(placed(draw, probe, stateless, language));
     }
     probes
 }
@@ -132,7 +148,12 @@ fn port(draw: &mut Draw<'_>) -> u16 {
 }
 
 /// Where routing sends a packet; none when routing refuses it, or nothing would be learned.
-fn placed(draw: &mut Draw<'_>, mut probe: Probe, stateless: bool) -> Option<Probe> {
+fn placed(
+    draw: &mut Draw<'_>,
+    mut probe: Probe,
+    stateless: bool,
+    language: Language,
+) -> Option<Probe> {
     let host = draw.host;
     let family = probe.family;
     let way = host.way(family, probe.destination);
@@ -166,6 +187,9 @@ fn placed(draw: &mut Draw<'_>, mut probe: Probe, stateless: bool) -> Option<Prob
     if probe.hook != Hook::Forward || !stateless {
         probe.fragment = None;
         probe.headers.retain(|&header| header != Header::Fragment);
+    }
+    if language == Language::IptablesNft && !READS_AH_AS_PROTOCOL {
+        probe.headers.retain(|&h| h != Header::Authentication);
     }
     probe.headers.sort_unstable();
     probe.normalise();

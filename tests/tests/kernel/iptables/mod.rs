@@ -106,7 +106,8 @@ impl Generator<'_> {
         if self.draw.chance(0.25) {
             text += &self.table("raw", &["PREROUTING", "OUTPUT"]);
         }
-        if self.draw.chance(0.1) {
+        // Portwright does not know yet that iptables-nft has this table behind nat.
+        if self.legacy && self.draw.chance(0.1) {
             text += &self.table("security", &["INPUT", "FORWARD", "OUTPUT"]);
         }
         if !self.stateless && self.draw.chance(0.4) {
