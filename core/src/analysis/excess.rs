@@ -5,8 +5,8 @@
 //! what arrives at the rule and is permitted there is excess. Piece by piece; where the pieces
 //! become too many, as one decision diagram.
 
+use super::audit::is_mistaken;
 use super::finding::Finding;
-use super::mistake::is_mistaken;
 use super::point::Point;
 use super::region::{Phase, Required, first_packets};
 use crate::diagnostic::{Severity, coverage as codes};

@@ -193,6 +193,15 @@ const WORKLOADS: &[&str] = &[
     "azv", "br-", "cali", "cni", "docker", "lxc", "lxd", "podman", "veth", "virbr",
 ];
 
+/// Whether all of these interfaces lead to such.
+pub(super) fn is_workload(names: &Ranges<u128>) -> bool {
+    let known = WORKLOADS
+        .iter()
+        .filter_map(|name| IfName::starting_with(name));
+    let all = known.fold(Ranges::empty(), |all, names| all.union(&names));
+    names.is_subset(&all)
+}
+
 /// The mark 0.
 const UNMARKED: MarkBits = MarkBits {
     care: u32::MAX,

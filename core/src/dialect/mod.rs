@@ -5,12 +5,14 @@
 //! fails as a whole: what is not understood makes the answers that depend on it *unknown*.
 
 mod facts;
+mod firewalld;
 mod input;
 mod ipset;
 pub mod iptables;
 mod lines;
 mod notes;
 mod routing;
+mod ufw;
 
 pub use facts::{HostFacts, Interface};
 pub(in crate::dialect) use notes::Notes;
@@ -62,6 +64,18 @@ pub static DIALECTS: &[Dialect] = &[
         detect: ipset::detect,
         reader: Reader::Sets(ipset::read),
     },
+    Dialect {
+        id: "firewalld",
+        title: "firewalld's files, firewall-cmd --list-all-zones, --list-all-policies",
+        detect: firewalld::detect,
+        reader: Reader::Rules(firewalld::read),
+    },
+    Dialect {
+        id: "ufw",
+        title: "ufw status, ufw's files",
+        detect: ufw::detect,
+        reader: Reader::Rules(ufw::read),
+    },
 ];
 
 /// Exports read and lowered.
@@ -98,6 +112,7 @@ pub fn load(
             read(sources, *id, &mut sets, &mut notes);
         }
     }
+    loaded.firewall.objects = sets.objects();
     let context = Context {
         sources,
         host,

@@ -3,7 +3,7 @@
 use crate::packet::{IfName, Ranges};
 
 /// What a host's routing does with destinations.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Routing {
     /// Destinations that are the host's own: addresses, broadcast, its local routes.
     pub local: Ranges<u128>,
@@ -34,17 +34,6 @@ pub enum Way {
     By(IfName),
     /// Not known, or refused.
     Unknown,
-}
-
-/// Nothing is known.
-impl Default for Routing {
-    fn default() -> Self {
-        Self {
-            local: Ranges::empty(),
-            elsewhere: Ranges::empty(),
-            routes: Vec::new(),
-        }
-    }
 }
 
 impl Routing {

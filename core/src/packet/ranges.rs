@@ -221,6 +221,13 @@ impl<T: Bound> Ranges<T> {
     }
 }
 
+/// No number.
+impl<T: Bound> Default for Ranges<T> {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 /// Calls `visit` for each overlapping pair in ascending order, until it says false. Searches
 /// for the start in the longer list, so that one interval against many is quick.
 fn for_overlaps<T: Bound>(

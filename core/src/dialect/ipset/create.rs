@@ -4,6 +4,7 @@ use super::masks::mask;
 use super::{Kind, Part, Set};
 use crate::dialect::iptables::integer;
 use crate::net::Family;
+use crate::source::Span;
 
 /// The value behind a keyword.
 pub(super) fn option<'a>(words: &[&'a str], keyword: &str) -> Option<&'a str> {
@@ -12,7 +13,7 @@ pub(super) fn option<'a>(words: &[&'a str], keyword: &str) -> Option<&'a str> {
 }
 
 /// A set of this type with these options, without elements.
-pub(super) fn create(kind: &str, words: &[&str]) -> Set {
+pub(super) fn create(kind: &str, words: &[&str], span: Span) -> Set {
     let bitmap = kind.starts_with("bitmap:");
     let kind = kind_of(kind);
     let ipv6 = option(words, "family").map_or(words.contains(&"-6"), |family| {
@@ -37,6 +38,7 @@ pub(super) fn create(kind: &str, words: &[&str]) -> Set {
         damaged = Some("the set's mark mask cannot be read".into());
     }
     Set {
+        span,
         kind,
         family,
         timeouts: timeout.is_some(),

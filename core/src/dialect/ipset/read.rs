@@ -76,7 +76,7 @@ impl Reading<'_> {
 
     /// Makes a set. One that an earlier text made is replaced.
     pub(super) fn create(&mut self, name: &str, kind: &str, words: &[&str], span: Span) {
-        let mut set = create(kind, words);
+        let mut set = create(kind, words, span);
         if let Kind::Unknown(kind) = &set.kind {
             self.notes.push(
                 Diagnostic::new(

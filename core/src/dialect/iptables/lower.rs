@@ -209,7 +209,7 @@ impl<'a> Lowering<'a> {
         if let Some(&known) = self.predicates.get(&text) {
             return known;
         }
-        let new = self.firewall.unknown(line, why());
+        let new = self.firewall.unknown_question(line, why(), &*text);
         self.predicates.insert(text, new);
         new
     }

@@ -26,7 +26,9 @@ pub(super) fn lower(
     match name {
         "comment" => {
             if let Some(text) = module.options.first().and_then(|o| o.values.first()) {
-                work.comment = Some(text.text.to_string());
+                // Calico writes two: its hash, and what the rule is for.
+                let before = work.comment.take().map(|before| before + " ");
+                work.comment = Some(before.unwrap_or_default() + &text.text);
             }
         }
         "tcp" | "udp" | "udplite" | "sctp" | "dccp" => transport::lower(all, module, work)?,

@@ -1,6 +1,7 @@
 //! `iptables-save` and `ip6tables-save`, of both backends, and `iptables -S`.
 
 mod addrtype;
+pub(in crate::dialect) mod assemble;
 mod base;
 mod conntrack;
 mod header;
@@ -95,6 +96,16 @@ pub(super) fn read(
         section::split(context.sources, id, &mut sections, notes);
     }
     let traits = section::traits(&sections);
+    for name in traits.changing_sets.keys() {
+        if let Some(object) = firewall.objects.get_mut(name) {
+            object.used_by_others = true;
+        }
+    }
+    let told = texts
+        .iter()
+        .filter_map(|&id| section::told_of_legacy(context.sources, id));
+    firewall.remarks.extend(told);
+    firewall.remarks.extend(section::backends(&sections));
     let mut lowering = lower::Lowering::new(context, firewall, notes, traits);
     let mut tables = tables::Tables::default();
     for section in &sections {

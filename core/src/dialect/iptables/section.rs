@@ -4,9 +4,10 @@ use super::lower::Traits;
 use super::parse::words;
 use super::shell::{self, Shell};
 use super::{Backend, Header};
-use crate::diagnostic::{Diagnostic, Severity, input};
+use crate::diagnostic::{Diagnostic, Severity, input, mistake};
 use crate::dialect::Notes;
 use crate::dialect::lines::{Line, lines};
+use crate::firewall::Remark;
 use crate::net::Family;
 use crate::source::{SourceId, Sources, Span};
 use std::net::IpAddr;
@@ -350,5 +351,60 @@ fn changed_sets(line: &str, traits: &mut Traits) {
             change.added |= option.text == "--add-set";
             change.deleted |= option.text == "--del-set";
         }
+    }
+}
+
+/// Rules of both backends for one family, where there are any.
+pub(super) fn backends(sections: &[Section<'_>]) -> Option<Remark> {
+    let filled = || sections.iter().filter(|section| section.has_rules());
+    let (nft, legacy) = filled().find_map(|section| {
+        let other = filled().find(|other| {
+            other.header.family == section.header.family
+                && other.header.backend == Backend::Legacy
+                && other.says_backend()
+        })?;
+        (section.header.backend == Backend::Nft).then_some((section, other))
+    })?;
+    let message = format!(
+        "rules of both backends of {} are in force: table `{}` of nf_tables and table `{}` of legacy",
+        if nft.header.family == Family::V4 {
+            "iptables"
+        } else {
+            "ip6tables"
+        },
+        nft.table,
+        legacy.table
+    );
+    Some(Remark {
+        code: &mistake::TWO_BACKENDS,
+        span: legacy.opened,
+        message,
+        help: "move all rules to one backend, and flush the other",
+    })
+}
+
+/// The line by which `iptables-nft-save` says that legacy rules are in force beside its own.
+pub(super) fn told_of_legacy(sources: &Sources, id: SourceId) -> Option<Remark> {
+    let text = sources.get(id).map_or("", |source| source.text());
+    let told = |line: &Line<'_>| {
+        line.text.starts_with("# Warning: ip") && line.text.contains("-legacy tables present")
+    };
+    let line = lines(text).find(told)?;
+    Some(Remark {
+        code: &mistake::TWO_BACKENDS,
+        span: Span::new(id, line.start, line.end()),
+        message: "legacy tables are in force beside these of nf_tables".into(),
+        help: "give the output of `iptables-legacy-save` too; then move all rules to one backend",
+    })
+}
+
+impl Section<'_> {
+    fn has_rules(&self) -> bool {
+        self.lines.iter().any(|line| line.text.contains("-A "))
+    }
+
+    /// Whether its export says by which backend it was made.
+    fn says_backend(&self) -> bool {
+        !self.header.version.is_empty()
     }
 }

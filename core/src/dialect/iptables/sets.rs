@@ -38,6 +38,7 @@ pub(super) fn lower(
             "match `set` needs `--match-set NAME FLAGS`",
         ));
     };
+    all.firewall.uses(&name.text, work.line);
     let family = work.family();
     // What counters or other rules decide may differ from one rule to the next.
     let varies = counted || all.traits.changing_sets.contains_key(name.text.as_ref());

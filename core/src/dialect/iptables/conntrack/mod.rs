@@ -6,6 +6,8 @@ mod tuple;
 use super::lower::{Lowering, Work, literal};
 use super::matches::{no_such_option, unmodelled_option};
 use super::parse::{Fault, Module, Opt};
+use crate::diagnostic::mistake;
+use crate::firewall::Remark;
 use crate::packet::{Bits, CtState, Cube, IfName, Ranges, Rare, changes};
 
 /// States that come with a connection-tracking entry.
@@ -185,6 +187,14 @@ fn by_loopback(work: &Work<'_>) -> (Vec<Cube>, Vec<Cube>) {
 
 fn narrow(all: &mut Lowering<'_>, states: &States, negated: bool, work: &mut Work<'_>) {
     if work.table.before_conntrack {
+        if states.plain != bit(CtState::Untracked) {
+            all.firewall.remarks.push(Remark {
+                code: &mistake::EARLY_STATE,
+                span: work.line,
+                message: "this rule asks for the conntrack state where every packet is INVALID: connection tracking has not run yet".into(),
+                help: "ask in the filter table",
+            });
+        }
         return narrow_before_conntrack(all, states, negated, work);
     }
     let wanted = if negated {
