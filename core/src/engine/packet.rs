@@ -47,7 +47,7 @@ pub struct PacketInput {
     pub mark: Option<u32>,
     /// Connection mark; 0.
     pub ct_mark: Option<u32>,
-    /// Time to live, or hop limit; 64, of neighbour discovery 255.
+    /// Time to live, or hop limit; 64, and 255 for neighbour discovery.
     pub ttl: Option<u8>,
     /// Type of service, or traffic class; 0.
     pub tos: Option<u8>,
@@ -158,8 +158,11 @@ impl PacketInput {
     /// What is given of the fields that few rules test.
     fn rare(&self, protocol: Protocol, destination: IpAddr) -> Result<RareValues, String> {
         let mut values = RareValues::default();
-        // Neighbour discovery is valid with the largest hop limit only (RFC 4861).
-        let discovery = protocol == Protocol::ICMPV6 && matches!(self.icmp_type, Some(133..=137));
+        // Neighbour discovery is valid with hop limit 255 only (RFC 4861): hosts send it so.
+        let discovery = protocol == Protocol::ICMPV6
+            && self
+                .icmp_type
+                .is_some_and(|kind| (133..=137).contains(&kind));
         let usual = if discovery { 255 } else { 64 };
         values.set(Rare::Ttl, self.ttl.unwrap_or(usual).into());
         values.set(Rare::Tos, self.tos.unwrap_or(0).into());
@@ -308,9 +311,7 @@ fn flags(text: &str) -> Result<u8, String> {
             continue;
         }
         for letter in upper.chars() {
-            // Two bits that no other notation of this program names (RFC 3168).
-            let known = tcp_flags::LETTERS.iter().chain(&[('E', 0x40), ('C', 0x80)]);
-            let known = known.copied().find(|(name, _)| *name == letter);
+            let known = tcp_flags::LETTERS.iter().find(|(name, _)| *name == letter);
             let Some((_, bit)) = known else {
                 return Err(format!(
                     "TCP flags are `{text}`, expected letters out of FSRPAUEC or words such as `syn,ack`"

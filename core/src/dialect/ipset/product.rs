@@ -42,7 +42,7 @@ pub(super) fn is_of((name, wild): Iface, element: Iface) -> bool {
 
 fn names((name, wild): Iface) -> Ranges<u128> {
     if wild {
-        IfName::starting_with(&name.to_string()).unwrap_or(Ranges::empty())
+        IfName::starting_with(&name.to_string()).unwrap_or_default()
     } else {
         Ranges::single(name.0)
     }
