@@ -324,9 +324,7 @@ impl Describe<'_> {
                 .collect();
             match lines {
                 Some(lines) => fix.lines = lines.concat(),
-                None => fix
-                    .text
-                    .push_str(" (with a set: it needs many addresses)"),
+                None => fix.text.push_str(" (with a set: it needs many addresses)"),
             }
             fix.place = rule.map(|rule| self.session.place(rule.span, ""));
         }
