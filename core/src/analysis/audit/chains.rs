@@ -9,6 +9,9 @@ use crate::net::Family;
 use crate::source::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Docker makes this chain for the administrator to fill, and jumps there itself.
+const OFFERED: &str = "DOCKER-USER";
+
 /// Findings about chains of both families; a chain of an `inet` table is one chain.
 pub(super) fn chains(subject: &Subject<'_>, v4: &Reach, v6: &Reach) -> Vec<Finding> {
     let mut used: BTreeSet<Span> = BTreeSet::new();
@@ -69,7 +72,8 @@ fn empty_target(rules: &Rules, rule: &Rule) -> Option<ChainId> {
         return None;
     };
     let chain: &Chain = rules.chain(to)?;
-    (chain.rules.is_empty() && !chain.generated && chain.base.is_none()).then_some(to)
+    let idle = chain.rules.is_empty() && !chain.generated && chain.base.is_none();
+    (idle && chain.name != OFFERED).then_some(to)
 }
 
 fn unused_chain(subject: &Subject<'_>, span: Span, family: Family, id: ChainId) -> Finding {
