@@ -130,12 +130,12 @@ fn does(rule: &str) -> String {
         }
     }
     let translates = |word: &&str| matches!(*word, "masquerade" | "dnat" | "redirect");
-    if words.iter().any(translates) && !words.contains(&"accept") {
-        return "translates".into();
-    }
     let all = ["accept", "drop", "reject"];
-    let found = all.iter().find(|verdict| words.contains(verdict));
-    found.map_or(String::new(), |verdict| (*verdict).to_owned())
+    match all.iter().find(|verdict| words.contains(verdict)) {
+        Some(verdict) => (*verdict).to_owned(),
+        None if words.iter().any(translates) => "translates".into(),
+        None => String::new(),
+    }
 }
 
 fn chains(loaded: &Loaded) -> Vec<&Chain> {
