@@ -1,6 +1,8 @@
 //! The command line's shape, and the options that commands share.
 
-use crate::commands::{call, catalog, completions, explain, lint, man, resolve, schema, trace};
+use crate::commands::{
+    audit, call, catalog, compare, completions, explain, lint, man, prove, resolve, schema, trace,
+};
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use portwright::catalog::{Mode, Scalar};
@@ -33,7 +35,10 @@ pub enum Color {
 pub enum Command {
     Resolve(resolve::Options),
     Lint(lint::Options),
+    Audit(audit::Options),
     Trace(trace::Options),
+    Compare(compare::Options),
+    Prove(prove::Options),
     Catalog(catalog::Options),
     Explain(explain::Options),
     Schema(schema::Options),
@@ -43,7 +48,7 @@ pub enum Command {
 }
 
 /// A site and how it is read.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct SiteArgs {
     /// Inventories and site files, which merge; `-` is standard input. Without any:
     /// portwright.yaml, found from the working directory upwards
@@ -82,9 +87,10 @@ impl From<ModeArg> for Mode {
 }
 
 /// Language of texts.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub enum LanguageArg {
     /// English
+    #[default]
     En,
     /// Simplified Chinese
     Zh,

@@ -11,9 +11,11 @@ mod args;
 mod commands;
 mod crash;
 mod exit;
+mod findings;
 mod input;
 mod output;
 mod project;
+mod proof;
 
 use clap::Parser as _;
 use std::process::ExitCode;

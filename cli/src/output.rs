@@ -42,3 +42,9 @@ pub fn diagnostics(all: &[DiagnosticData]) {
     // Nobody is left to tell when standard error is closed.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
+
+/// Writes something beside the data, for people, to standard error.
+pub fn notice(text: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

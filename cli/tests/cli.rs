@@ -4,6 +4,8 @@
     reason = "tests read fixtures and write temporary files"
 )]
 
+#[path = "cli/compare.rs"]
+mod compare;
 #[path = "cli/example.rs"]
 mod example;
 #[path = "cli/formats.rs"]
@@ -12,6 +14,8 @@ mod formats;
 mod inputs;
 #[path = "cli/lint.rs"]
 mod lint;
+#[path = "cli/prove.rs"]
+mod prove;
 #[path = "cli/shell.rs"]
 mod shell;
 #[path = "cli/trace.rs"]

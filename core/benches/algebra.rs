@@ -59,13 +59,7 @@ fn choose<T: Bound>(kind: u32, inside: Ranges<T>, full: Ranges<T>) -> Ranges<T> 
 /// Rules that drop, a rule that takes all, and a wide one that it shadows.
 fn firewall(rules: usize) -> (Firewall, Cube) {
     let span = Span::new(Sources::default().add("bench", ""), 0, 0);
-    let rule = |cube: Cube| Rule {
-        matches: vec![cube],
-        action: Action::Drop,
-        span,
-        generated: false,
-        comment: None,
-    };
+    let rule = |cube: Cube| Rule::new(vec![cube], Action::Drop, span);
     let mut wide = Cube::any(Family::V4).with_protocol(Protocol::TCP);
     let all = wide.clone();
     wide.source = Ranges::span(0x0a00_0000, 0x0a00_000f);

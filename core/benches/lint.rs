@@ -7,7 +7,6 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use portwright::engine::{
     self, Document, ExportInput, LintRequest, Request, SiteInput, TraceRequest,
 };
-use std::fmt::Write as _;
 use std::hint::black_box;
 
 fn document(name: &str, text: String) -> Document {
@@ -50,28 +49,14 @@ fn lint(c: &mut Criterion) {
 fn trace(c: &mut Criterion) {
     let mut group = c.benchmark_group("trace/packets-through-300-rules");
     group.sample_size(10);
-    let mut random = generate::Random::new(3);
     for packets in [10_000, 100_000] {
-        let mut lines = String::new();
-        for id in 0..packets {
-            let source = format!(
-                "172.{}.{}.{}",
-                16 + random.below(16),
-                random.below(256),
-                random.below(256)
-            );
-            let port = 1 + random.below(40_000);
-            let _ = writeln!(
-                lines,
-                r#"{{"id":{id},"src":"{source}","dst":"10.0.0.1","proto":"tcp","dport":{port},"iface_in":"eth0"}}"#
-            );
-        }
+        let lines = generate::packets(packets);
         let request = Request::Trace(TraceRequest {
             documents: vec![document("h0.iptables", generate::export(300))],
             packets: Some(document("packets.jsonl", lines)),
             ..TraceRequest::default()
         });
-        group.throughput(Throughput::Elements(packets));
+        group.throughput(Throughput::Elements(packets.into()));
         group.bench_with_input(
             BenchmarkId::from_parameter(packets),
             &request,

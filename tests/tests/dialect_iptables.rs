@@ -4,10 +4,11 @@
     reason = "tests read fixtures from the file system"
 )]
 
+use portwright::dialect::iptables::{MATCHES, Support, TARGETS};
 use portwright::dialect::{DIALECTS, HostFacts, Loaded, load};
 use portwright::firewall::{Action, Decider, Firewall, Hook, Step, Traced, Verdict, trace};
 use portwright::net::{Family, Protocol, number};
-use portwright::packet::{CtState, Fragment, IfName, Packet, tcp_flags};
+use portwright::packet::{CtState, Fragment, IfName, Packet, Rare, RareValues, tcp_flags};
 use portwright::source::Sources;
 use proptest::prelude::*;
 use std::fs;
@@ -39,8 +40,13 @@ fn packet(text: &str) -> Packet {
         in_interface: IfName::NONE,
         out_interface: IfName::NONE,
         mark: 0,
+        conn_mark: 0,
+        rare: RareValues::default(),
         fragment: Fragment::First,
     };
+    packet.rare.set(Rare::Ttl, 64);
+    packet.rare.set(Rare::Tos, 0);
+    packet.rare.set(Rare::ExtensionHeaders, 0);
     let mut flags = "S";
     let mut ends = Vec::new();
     for word in text.split(' ').filter(|&word| word != ">") {
@@ -48,6 +54,28 @@ fn packet(text: &str) -> Packet {
             Some(("in", name)) => packet.in_interface = IfName::new(name).unwrap(),
             Some(("out", name)) => packet.out_interface = IfName::new(name).unwrap(),
             Some(("flags", letters)) => flags = letters,
+            Some(("mark", mark)) => packet.mark = mark.parse().unwrap(),
+            Some(("connmark", mark)) => packet.conn_mark = mark.parse().unwrap(),
+            Some((name @ ("ttl" | "tos" | "length" | "uid" | "gid" | "type" | "headers"), n)) => {
+                let field = match name {
+                    "ttl" => Rare::Ttl,
+                    "tos" => Rare::Tos,
+                    "length" => Rare::Length,
+                    "uid" => Rare::Uid,
+                    "gid" => Rare::Gid,
+                    "type" => Rare::PacketType,
+                    _ => Rare::ExtensionHeaders,
+                };
+                packet.rare.set(field, n.parse().unwrap());
+            }
+            Some(("mac", text)) => {
+                let bytes = text
+                    .split(':')
+                    .map(|b| u128::from_str_radix(b, 16).unwrap());
+                packet
+                    .rare
+                    .set(Rare::SourceMac, bytes.fold(0, |all, b| all << 8 | b));
+            }
             Some(("frag", "later")) => packet.fragment = Fragment::Later,
             Some(("state", name)) => {
                 packet.state = match name {
@@ -55,6 +83,7 @@ fn packet(text: &str) -> Packet {
                     "ESTABLISHED" => CtState::Established,
                     "ESTABLISHED-REPLY" => CtState::EstablishedReply,
                     "RELATED" => CtState::Related,
+                    "RELATED-REPLY" => CtState::RelatedReply,
                     "INVALID" => CtState::Invalid,
                     "UNTRACKED" => CtState::Untracked,
                     _ => panic!("state {name}"),
@@ -96,7 +125,12 @@ fn path(firewall: &Firewall, family: Family, traced: &Traced) -> String {
         Some(match *decider {
             Decider::Rule(id) => {
                 let chain = rules.chain(id.chain).unwrap();
-                format!("{}/{}/{}:{verdict}", chain.table, chain.name, id.index + 1)
+                format!(
+                    "{}/{}/{}:{verdict}",
+                    chain.table,
+                    chain.name,
+                    rules.number(id)
+                )
             }
             Decider::Policy(id) => {
                 let chain = rules.chain(id).unwrap();
@@ -146,6 +180,7 @@ fn load_case(case: &Path, backend: &str) -> (Sources, Loaded) {
 #[test]
 fn verdicts_are_the_kernels() {
     let mut checked = 0;
+    let mut faults = Vec::new();
     for case in fixtures() {
         let table = fs::read_to_string(case.join("packets.tsv")).unwrap();
         for backend in ["legacy", "nft"] {
@@ -168,15 +203,17 @@ fn verdicts_are_the_kernels() {
                 let traced = trace(&loaded.firewall, hook, &packet);
                 let verdict = format!("{:?}", traced.verdict).to_lowercase();
                 let place = format!("{} [{backend}] {text}", case.display());
-                match *answer {
-                    "unknown" => assert_eq!(verdict, "unknown", "{place}"),
-                    "verdict" => assert_eq!(verdict, *kernel, "{place}"),
-                    "exact" => {
-                        assert_eq!(verdict, *kernel, "{place}");
-                        let found = path(&loaded.firewall, packet.family, &traced);
-                        assert_eq!(found, *way, "{place}");
-                    }
+                let found = path(&loaded.firewall, packet.family, &traced);
+                let right = match *answer {
+                    "unknown" => verdict == "unknown",
+                    "verdict" => verdict == *kernel,
+                    "exact" => verdict == *kernel && found == *way,
                     _ => panic!("{row}"),
+                };
+                if !right {
+                    faults.push(format!(
+                        "{place}: expected {answer} {kernel} {way}, found {verdict} {found}"
+                    ));
                 }
                 assert_eq!(
                     traced.verdict == Verdict::Unknown,
@@ -186,6 +223,7 @@ fn verdicts_are_the_kernels() {
             }
         }
     }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(checked > 200, "{checked}");
 }
 
@@ -309,6 +347,18 @@ fn whole_texts() {
             &["# Generated by iptables-save v1.8.9\n*nat\n:FORWARD DROP [0:0]\nCOMMIT\n"],
             &["PW003 3:1"],
         ),
+        (
+            "a transcript",
+            &[
+                "root@gw:~# iptables-save\n# Generated by iptables-save v1.8.9\n*filter\n# iptables -S\n:INPUT DROP [0:0]\n-A INPUT -s 10.0.0.1 -j ACCEPT\nCOMMIT\nroot@gw:~#\n",
+            ],
+            &["PW003 1:1"],
+        ),
+        (
+            "a listing",
+            &["Chain INPUT (policy DROP 0 packets, 0 bytes)\n pkts bytes target\n"],
+            &["PW003 1:1"],
+        ),
         ("sets alone", &["create a hash:ip\nadd a 10.0.0.1\n"], &[]),
         (
             "a bad element",
@@ -368,6 +418,65 @@ fn forms_of_the_same_rules_give_the_same_model() {
     for form in &forms {
         assert_eq!(shape(form), first, "{form}");
     }
+}
+
+#[test]
+fn every_extension_has_a_support_state() {
+    let text = include_str!("../fixtures/iptables-extensions.txt");
+    let mut rows = 0;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        rows += 1;
+        let (kind, name) = line.split_once(' ').unwrap();
+        let known = match kind {
+            "match" => MATCHES.iter().any(|row| row.name == name),
+            _ => TARGETS.iter().any(|row| row.name == name),
+        };
+        assert!(known, "{line}");
+    }
+    assert_eq!(rows, 100);
+    // A state that asks for a reason has one.
+    for row in MATCHES {
+        assert_eq!(
+            row.note.is_empty(),
+            row.state == Support::Full,
+            "{}",
+            row.name
+        );
+    }
+}
+
+#[test]
+fn specs_of_several_tables_are_told_apart() {
+    let tables = |text: &str| {
+        let (loaded, _) = diagnose(&[text]);
+        let chains = loaded.firewall.v4.chains.iter();
+        chains
+            .map(|c| format!("{}/{} {}", c.table, c.name, c.rules.len()))
+            .collect::<Vec<_>>()
+    };
+    let nat = "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-P OUTPUT ACCEPT\n-P POSTROUTING ACCEPT\n-A POSTROUTING -s 10.0.0.0/8 -j ACCEPT\n";
+    let filter =
+        "-P INPUT DROP\n-P FORWARD DROP\n-P OUTPUT ACCEPT\n-N u\n-A INPUT -s 10.0.0.1 -j u\n";
+    let raw = "-P PREROUTING ACCEPT\n-P OUTPUT ACCEPT\n";
+    let expected = [
+        "filter/INPUT 1",
+        "filter/FORWARD 0",
+        "filter/OUTPUT 0",
+        "filter/u 0",
+        "nat/PREROUTING 0",
+        "nat/INPUT 0",
+        "nat/OUTPUT 0",
+        "nat/POSTROUTING 1",
+        "raw/PREROUTING 0",
+        "raw/OUTPUT 0",
+    ];
+    assert_eq!(tables(&format!("{filter}{nat}{raw}")), expected);
+    let named =
+        format!("# iptables -S\n{filter}# iptables -t nat -S\n{nat}# iptables -t raw -S\n{raw}");
+    assert_eq!(tables(&named), expected);
+    // A policy that the table does not have in the text is the command's all the same.
+    let part = "$ sudo iptables -t mangle -S PREROUTING\n-P PREROUTING ACCEPT\n";
+    assert_eq!(tables(part), ["mangle/PREROUTING 0"]);
 }
 
 #[test]

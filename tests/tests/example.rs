@@ -61,7 +61,7 @@ const PLANTED: &[Planted] = &[
     },
     Planted {
         host: "edge-node1",
-        code: "PW301",
+        code: "PW302",
         severity: Severity::Warning,
         line: "--comment \"nfs server\"",
         requirement: None,

@@ -9,6 +9,7 @@
 mod bench;
 mod counts;
 mod docs;
+mod fuzz;
 mod serve;
 mod setup;
 mod shell;
@@ -55,6 +56,8 @@ enum Task {
     Web,
     /// Run the engine's benchmarks
     Bench(bench::Options),
+    /// Fuzz every reader of texts from outside
+    Fuzz(fuzz::Options),
     /// Generate JSON Schemas and TypeScript types
     Docs(docs::Options),
 }
@@ -90,6 +93,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             web::build(&shell)?;
         }
         Task::Bench(options) => bench::bench(&shell, options)?,
+        Task::Fuzz(options) => fuzz::fuzz(&shell, options)?,
         Task::Docs(options) => {
             setup::require(&shell, &[setup::NODE])?;
             docs::docs(&shell, options)?;

@@ -30,8 +30,14 @@ pub enum Need {
     Browser,
     /// Packet filters of a live kernel, and the right to use them.
     Kernel,
+    /// A C++ compiler, for the fuzzer's engine.
+    Cxx,
+    /// Python with virtual environments, for the peers of a comparison.
+    Python,
 }
-pub use Need::{Browser as BROWSER, Kernel as KERNEL, Node as NODE, Wasm as WASM};
+pub use Need::{
+    Browser as BROWSER, Cxx as CXX, Kernel as KERNEL, Node as NODE, Python as PYTHON, Wasm as WASM,
+};
 
 const NODE_PACKAGES: &[Package] = &[
     Package {
@@ -86,6 +92,29 @@ const KERNEL_PACKAGES: &[Package] = &[
     },
 ];
 
+const CXX_PACKAGES: &[Package] = &[Package {
+    debian: "g++",
+    shown_by: &["c++"],
+    elsewhere: "install a C++ compiler (Fedora: `dnf install gcc-c++`; macOS: `xcode-select --install`)",
+}];
+
+const PYTHON_PACKAGES: &[Package] = &[
+    Package {
+        debian: "python3",
+        shown_by: &["python3"],
+        elsewhere: "install Python 3.10 or newer (Fedora: `dnf install python3`; macOS: `brew install python`)",
+    },
+    Package {
+        debian: "python3-venv",
+        shown_by: &[
+            "/var/lib/dpkg/info/python3-venv.list",
+            "/etc/fedora-release",
+            "/System",
+        ],
+        elsewhere: "install Python's module venv",
+    },
+];
+
 impl Need {
     fn packages(self, shell: &Shell) -> Vec<Package> {
         match self {
@@ -96,6 +125,8 @@ impl Need {
             }
             Self::Browser => BROWSER_PACKAGES.to_vec(),
             Self::Kernel => KERNEL_PACKAGES.to_vec(),
+            Self::Cxx => CXX_PACKAGES.to_vec(),
+            Self::Python => PYTHON_PACKAGES.to_vec(),
         }
     }
 
@@ -119,7 +150,7 @@ impl Need {
             Self::Wasm => wasm::Route::choose(shell)
                 .err()
                 .map(|error| error.to_string()),
-            Self::Browser => None,
+            Self::Browser | Self::Cxx | Self::Python => None,
             Self::Kernel => {
                 let may = shell
                     .query(shell.command("unshare").args(["--net", "true"]))

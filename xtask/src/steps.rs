@@ -6,15 +6,17 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::counts::{self, Counts};
-use crate::setup::{BROWSER, KERNEL, NODE, Need, WASM};
+use crate::setup::{BROWSER, CXX, KERNEL, NODE, Need, WASM};
 use crate::shell::{Shell, Transcript, find_program};
-use crate::{docs, wasm, web};
+use crate::{docs, fuzz, wasm, web};
 
 /// Tests that are worth running together while developing.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Group {
     /// Formatting, lints and the tests of all crates but the kernel tests
     Rust,
+    /// Every reader against mutated texts, for a few seconds each
+    Fuzz,
     /// Live netfilter against the engine (root, Linux)
     Kernel,
     /// The engine in WebAssembly, run by Node.js
@@ -68,6 +70,13 @@ pub const STEPS: &[Step] = &[
         needs: &[],
         counts: Some(counts::rust),
         run: doc_tests,
+    },
+    Step {
+        name: "fuzz targets",
+        groups: &[Group::Fuzz],
+        needs: &[CXX],
+        counts: Some(counts::rust),
+        run: fuzz::smoke,
     },
     Step {
         name: "kernel tests",
@@ -203,6 +212,11 @@ fn kernel_tests(shell: &Shell) -> Result<Transcript> {
         "portwright-tests",
         "--test",
         "kernel",
+        // `prove` asks it, too.
+        "-p",
+        "portwright-cli",
+        "--test",
+        "cli",
     ]))
 }
 

@@ -2,11 +2,15 @@
 
 use crate::args::SiteArgs;
 use crate::exit::Exit;
+use crate::findings::{Format, Selection};
 use crate::input::{self, Stop, stop};
 use crate::output;
 use crate::project::Project;
-use clap::{Args, ValueEnum};
-use portwright::engine::{self, ExportInput, LintRequest, LintSummary, Outcome, Request};
+use crate::proof::{self, Question};
+use clap::Args;
+use portwright::engine::{
+    self, ExportInput, LintRequest, LintResult, LintSummary, Outcome, Request,
+};
 use portwright::report;
 
 const EXAMPLES: &str = "\
@@ -14,6 +18,7 @@ Examples:
   portwright lint clusterConfig.yaml --export master1=master1.iptables
   portwright lint site.yaml --export cp-1=cp-1.iptables --export cp-1=cp-1.ipset
   portwright lint site.yaml --between dmz,inner=gateway.iptables --fail-on warning
+  portwright lint site.yaml --export cp-1=cp-1.iptables --prove
   portwright lint                      # portwright.yaml, with the exports under its guards
 
 Findings at --fail-on give exit code 1, also when something is unknown (3 otherwise); an input
@@ -35,39 +40,18 @@ pub struct Options {
     /// Format of the exports, when detection should not decide
     #[arg(long, value_name = "ID")]
     dialect: Option<String>,
-    /// Output format
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-    /// Severity that fails
-    #[arg(long, value_enum, default_value = "error")]
-    fail_on: FailOn,
-    /// Only these codes
-    #[arg(long, value_name = "CODE,…", value_delimiter = ',')]
-    select: Vec<String>,
-    /// Not these codes
-    #[arg(long, value_name = "CODE,…", value_delimiter = ',')]
-    ignore: Vec<String>,
+    #[command(flatten)]
+    findings: Selection,
     /// Exit with 0 although something is unknown
     #[arg(long)]
     allow_unknown: bool,
+    /// Replays every finding's packet through the live Linux kernel and says whether it agrees; see
+    /// `portwright prove`. What it says goes to standard error
+    #[arg(long)]
+    prove: bool,
     /// Day on which acceptances are judged [default: today, UTC]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     today: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Format {
-    /// Findings with the lines that decide
-    Text,
-    /// The engine's answer
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FailOn {
-    Error,
-    Warning,
-    Note,
 }
 
 fn date(text: &str) -> Result<String, String> {
@@ -77,6 +61,9 @@ fn date(text: &str) -> Result<String, String> {
 }
 
 pub fn run(options: &Options) -> Result<Exit, Stop> {
+    if options.prove {
+        proof::begin()?;
+    }
     let project = Project::read(&options.site)?;
     let mut exports = exports(options)?;
     if exports.is_empty() {
@@ -84,34 +71,63 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     }
     let now = || jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     let today = options.today.clone();
+    let guarded = exports.clone();
     let answer = engine::call(&Request::Lint(LintRequest {
         site: project.site,
         exports,
-        select: options.select.clone(),
-        ignore: options.ignore.clone(),
+        select: options.findings.select.clone(),
+        ignore: options.findings.ignore.clone(),
         today: Some(today.unwrap_or_else(|| now().date().to_string())),
     }));
     output::diagnostics(&answer.diagnostics);
     let Some(Outcome::Lint(result)) = &answer.result else {
-        if let Format::Json = options.format {
+        if let Format::Json = options.findings.format {
             output::data(&engine::to_json(&answer))?;
         }
         return Ok(Exit::Unusable);
     };
-    output::data(&match options.format {
+    output::data(&match options.findings.format {
         Format::Text => report::lint(result, output::stdout_is_coloured()),
         Format::Json => engine::to_json(&answer),
     })?;
+    if options.prove && prove(result, &guarded)? == Exit::Findings {
+        return Ok(Exit::Findings);
+    }
     Ok(Exit::of(&answer, judge(&result.summary, options)))
+}
+
+/// Replays the packets of findings, export by export; the worst of what the kernel says.
+fn prove(result: &LintResult, exports: &[ExportInput]) -> Result<Exit, Stop> {
+    let mut disagreed = false;
+    for (export, known) in exports.iter().zip(&result.exports) {
+        let numbered = result.findings.iter().enumerate();
+        let own = numbered.filter(|(_, finding)| finding.guards == known.guards);
+        let mut packets = Vec::new();
+        for (at, finding) in own {
+            packets.extend(proof::witnesses(std::slice::from_ref(finding), at + 1)?);
+        }
+        let proof = proof::prove(&Question {
+            documents: export.documents.clone(),
+            dialect: export.dialect.clone(),
+            addresses: None,
+            routes: None,
+            backend: None,
+            packets,
+        })?;
+        output::notice(&format!("{}:\n{}", known.guards, proof.text()));
+        disagreed |= proof.exit() == Exit::Findings;
+    }
+    Ok(if disagreed {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
 }
 
 /// Findings win over what is unknown.
 fn judge(summary: &LintSummary, options: &Options) -> Exit {
-    let failing = match options.fail_on {
-        FailOn::Error => summary.errors,
-        FailOn::Warning => summary.errors + summary.warnings,
-        FailOn::Note => summary.errors + summary.warnings + summary.notes,
-    };
+    let fail_on = options.findings.fail_on;
+    let failing = fail_on.count(summary.errors, summary.warnings, summary.notes);
     if failing > 0 {
         Exit::Findings
     } else if summary.unknown > 0 && !options.allow_unknown {

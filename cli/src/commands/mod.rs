@@ -1,11 +1,14 @@
 //! One file for each command.
 
+pub mod audit;
 pub mod call;
 pub mod catalog;
+pub mod compare;
 pub mod completions;
 pub mod explain;
 pub mod lint;
 pub mod man;
+pub mod prove;
 pub mod resolve;
 pub mod schema;
 pub mod trace;
@@ -19,7 +22,10 @@ pub fn run(command: Command) -> Result<Exit, Stop> {
     match command {
         Command::Resolve(options) => resolve::run(&options),
         Command::Lint(options) => lint::run(&options),
+        Command::Audit(options) => audit::run(&options),
         Command::Trace(options) => trace::run(&options),
+        Command::Compare(options) => compare::run(&options),
+        Command::Prove(options) => prove::run(&options),
         Command::Catalog(options) => catalog::run(&options),
         Command::Explain(options) => explain::run(options),
         Command::Schema(options) => schema::run(&options),

@@ -3,9 +3,10 @@
 use super::{check, command, run, run_with};
 use std::process::Stdio;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "resolve",
     "lint",
+    "audit",
     "trace",
     "catalog",
     "catalog list",
@@ -28,7 +29,7 @@ fn help_has_an_example() {
     }
     check("--help", 0, "Exit codes:");
     check("", 2, "Usage:");
-    check("audit", 2, "unrecognized subcommand");
+    check("nonsense", 2, "unrecognized subcommand");
 }
 
 #[test]

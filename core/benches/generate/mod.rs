@@ -1,5 +1,9 @@
-//! Sites and exports of any size, the same on every machine.
-#![allow(dead_code, reason = "each bench uses a part")]
+//! Sites and exports of any size, the same on every machine: for the benches here, and for
+//! `cargo xtask bench --peers`.
+#![allow(dead_code, reason = "each user needs a part")]
+
+pub mod kube_proxy;
+pub mod policy;
 
 use std::fmt::Write as _;
 
@@ -24,7 +28,11 @@ impl Random {
 
 /// Dotted address of a host by number, out of 10.0.0.0/8.
 pub fn address(number: u32) -> String {
-    let n = 0x0a00_0001 + number;
+    dotted(0x0a00_0001 + number)
+}
+
+/// An IPv4 address as text.
+pub fn dotted(n: u32) -> String {
     format!("{}.{}.{}.{}", n >> 24, n >> 16 & 255, n >> 8 & 255, n & 255)
 }
 
@@ -83,4 +91,24 @@ pub fn export(rules: u32) -> String {
     }
     text.push_str("-A INPUT -s 10.0.0.0/8 -p tcp -j ACCEPT\n-A INPUT -s 10.0.0.0/8 -p udp -j ACCEPT\n-A INPUT -s 10.0.0.0/8 -p 4 -j ACCEPT\nCOMMIT\n");
     text
+}
+
+/// Packets to trace, as JSON lines.
+pub fn packets(count: u32) -> String {
+    let mut random = Random::new(3);
+    let mut lines = String::new();
+    for id in 0..count {
+        let source = format!(
+            "172.{}.{}.{}",
+            16 + random.below(16),
+            random.below(256),
+            random.below(256)
+        );
+        let port = 1 + random.below(40_000);
+        let _ = writeln!(
+            lines,
+            r#"{{"id":{id},"src":"{source}","dst":"10.0.0.1","proto":"tcp","dport":{port},"iface_in":"eth0"}}"#
+        );
+    }
+    lines
 }

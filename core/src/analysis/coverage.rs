@@ -133,11 +133,13 @@ fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
 }
 
 /// The packets of a cube whatever is not known about them: unknown predicates, the interface
-/// that they use, the address of a party known by name only.
+/// that they use, fields that no requirement speaks of, the address of a party known by name only.
 fn regardless(cube: &Cube, one: &Required) -> Cube {
     let mut wide = cube.clone().without_assumptions();
     wide.in_interface = one.cube.in_interface.clone();
     wide.out_interface = one.cube.out_interface.clone();
+    wide.conn_mark = one.cube.conn_mark;
+    wide.extra = one.cube.extra.clone();
     if one.unresolved {
         wide.source = one.cube.source.clone();
         wide.destination = one.cube.destination.clone();

@@ -5,8 +5,8 @@
 //! what arrives at the rule and is permitted there is excess. Piece by piece; where the pieces
 //! become too many, as one decision diagram.
 
+use super::audit::is_mistaken;
 use super::finding::Finding;
-use super::mistake::is_mistaken;
 use super::point::Point;
 use super::region::{Phase, Required, first_packets};
 use crate::diagnostic::{Severity, coverage as codes};
@@ -372,6 +372,8 @@ impl<'q, 'a> Question<'q, 'a> {
             flags: any.flags,
             fragment: any.fragment,
             mark: any.mark,
+            conn_mark: any.conn_mark,
+            extra: any.extra,
             in_interface: any.in_interface,
             out_interface: any.out_interface,
             source_port: if cube.protocol.iter().all(|p| Protocol(p).is_icmp()) {
@@ -443,7 +445,7 @@ mod tests {
 
         /// Both ways find the same excess, by every rule and policy.
         #[test]
-        fn diagrams_agree_with_the_walk(firewall in tests::firewall(), wanted in prop::collection::vec(tests::small_cube(), 0..3)) {
+        fn diagrams_agree_with_the_walk(firewall in tests::settled(), wanted in prop::collection::vec(tests::small_cube(), 0..3)) {
             let site = tests::site();
             let point = Point::new(&site, &tests::stand(), &firewall).unwrap();
             let mark = MarkBits { care: u32::MAX, value: 0 };
@@ -453,7 +455,7 @@ mod tests {
                 family: Family::V4,
                 index: Index::new(&wanted),
                 wanted,
-                whole: vec![Cube { mark, ..Cube::any(Family::V4) }],
+                whole: vec![Cube { mark, conn_mark: mark, ..Cube::any(Family::V4) }],
                 services: ByProtocol::new(),
             };
             let any = [Cube::any(Family::V4)];

@@ -4,22 +4,23 @@
 //! One file per kind of finding; each sees only the [`crate::firewall`] model and the flows.
 
 mod accepted;
+mod audit;
+pub mod compare;
 mod coverage;
 mod excess;
 mod finding;
-mod mistake;
 mod point;
 mod region;
-mod shadowed;
+mod subject;
 
 pub use accepted::AcceptedList;
+pub use audit::{Needs, audit};
 pub use coverage::{Coverage, Fate, coverage};
 pub use excess::excess;
 pub use finding::{Finding, Note};
-pub use mistake::mistakes;
 pub use point::{Direction, Point, Stands};
 pub use region::{Phase, Required, required};
-pub use shadowed::shadowed;
+pub use subject::Subject;
 
 /// Work that one question (one flow, one rule) may cost, in cubes handled. Enough for lists of
 /// hundreds of thousands of rules that overlap as real ones do; a question that needs more is

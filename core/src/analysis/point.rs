@@ -1,12 +1,11 @@
 //! Enforcement points: where a firewall stands, and the questions that can be asked of it there.
 
-use super::STEPS;
+use super::{STEPS, Subject};
 use crate::firewall::{Firewall, Hook, Program};
 use crate::graph::{Group, Member, RequirementGraph};
 use crate::net::{Family, Prefix, bounds, number};
 use crate::packet::{Budget, OverBudget, Ranges};
 use crate::site::{Host, Site, Stand, Zone};
-use std::cell::Cell;
 
 /// Which way a flow passes an enforcement point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,15 +34,9 @@ pub struct Point<'a> {
     pub stands: Stands<'a>,
     /// What it does.
     pub firewall: &'a Firewall,
-    v4: Program<'a>,
-    v6: Program<'a>,
-    /// Questions that cost more than their budget so far.
-    hard: Cell<u32>,
+    /// The same, prepared for questions.
+    pub subject: Subject<'a>,
 }
-
-/// This many questions about one firewall may be hard. Then their budgets shrink, so that hostile
-/// rules cost bounded time however many they are.
-const MOST_HARD: u32 = 32;
 
 impl<'a> Point<'a> {
     /// A firewall at a place of the site; none when the site has no such host or zone.
@@ -60,37 +53,24 @@ impl<'a> Point<'a> {
         Some(Self {
             stands,
             firewall,
-            v4: Program::new(&firewall.v4, Family::V4),
-            v6: Program::new(&firewall.v6, Family::V6),
-            hard: Cell::new(0),
+            subject: Subject::new(firewall),
         })
     }
 
-    /// The work that one question may cost.
+    /// See [`Subject::budget`].
     pub(super) fn budget(&self) -> Budget {
-        let tired = self.hard.get() >= MOST_HARD;
-        Budget::new(if tired { STEPS / 100 } else { STEPS })
+        self.subject.budget(STEPS)
     }
 
-    /// Notes that a question was over its budget. Says whether it may still be asked of a
-    /// decision diagram.
+    /// See [`Subject::hand_over`].
     pub(super) fn hand_over(&self) -> Result<(), OverBudget> {
-        let hard = self.hard.get();
-        self.hard.set(hard.saturating_add(1));
-        if hard < MOST_HARD {
-            Ok(())
-        } else {
-            Err(OverBudget)
-        }
+        self.subject.hand_over()
     }
 
     /// The prepared rules for a family.
     #[must_use]
     pub fn program(&self, family: Family) -> &Program<'a> {
-        match family {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
-        }
+        self.subject.program(family)
     }
 
     /// The hooks whose filters are asked here.

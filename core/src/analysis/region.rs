@@ -8,7 +8,8 @@ use crate::firewall::Hook;
 use crate::graph::RequirementGraph;
 use crate::net::{Family, Protocol, Service};
 use crate::packet::{
-    Bits, ByteSet, CtState, Cube, FieldSet, Fragment, IfName, MarkBits, Ranges, tcp_flags,
+    Bits, ByteSet, CtState, Cube, Extra, FieldSet, Fragment, IfName, MarkBits, Ranges, Rare,
+    packet_type, tcp_flags,
 };
 use std::collections::BTreeMap;
 
@@ -158,6 +159,10 @@ fn region(
         Phase::Later => &[CtState::Established],
         Phase::Reply => &[CtState::EstablishedReply],
     };
+    if phase == Phase::First {
+        // A connection is marked by its first packets' rules, not before.
+        cube.conn_mark = UNMARKED;
+    }
     (hook, cube.with_states(states))
 }
 
@@ -188,9 +193,28 @@ const WORKLOADS: &[&str] = &[
     "azv", "br-", "cali", "cni", "docker", "lxc", "lxd", "podman", "veth", "virbr",
 ];
 
-/// What packets from and to other machines look like at a hook: whole, unmarked, by an interface
-/// that leads to other machines. (Marks that eBPF programs or a local sender's socket set are not
-/// seen in exports.)
+/// Whether all of these interfaces lead to such.
+pub(super) fn is_workload(names: &Ranges<u128>) -> bool {
+    let known = WORKLOADS
+        .iter()
+        .filter_map(|name| IfName::starting_with(name));
+    let all = known.fold(Ranges::empty(), |all, names| all.union(&names));
+    names.is_subset(&all)
+}
+
+/// The mark 0.
+const UNMARKED: MarkBits = MarkBits {
+    care: u32::MAX,
+    value: 0,
+};
+
+/// The smallest time to live that packets of real flows arrive with: systems begin at 64 or more,
+/// and no two hosts of a platform are 32 hops apart.
+const LEAST_TTL: u128 = 32;
+
+/// What packets from and to other machines look like at a hook: whole, unmarked, without extension
+/// headers, addressed to the host, not about to expire, by an interface that leads to other
+/// machines. (Marks that eBPF programs or a local sender's socket set are not seen in exports.)
 pub(super) fn entering(hook: Hook, family: Family) -> Cube {
     let none = Ranges::single(IfName::NONE.0);
     let local = WORKLOADS
@@ -205,14 +229,16 @@ pub(super) fn entering(hook: Hook, family: Family) -> Cube {
         Hook::Forward => (real.clone(), real),
         Hook::Output | Hook::Postrouting | Hook::Egress => (none, real),
     };
+    let usual = Extra::default()
+        .with(Rare::Ttl, &Ranges::span(LEAST_TTL, 255))
+        .with(Rare::PacketType, &Ranges::single(packet_type::HOST.into()))
+        .with(Rare::ExtensionHeaders, &Ranges::single(0));
     Cube {
         in_interface,
         out_interface,
+        extra: usual,
         fragment: Bits(1 << Fragment::First as u8),
-        mark: MarkBits {
-            care: u32::MAX,
-            value: 0,
-        },
+        mark: UNMARKED,
         ..Cube::any(family)
     }
 }
@@ -227,6 +253,7 @@ pub(super) fn first_packets(
 ) -> Vec<Cube> {
     let own = point.own(graph, family);
     let mut whole = entering(hook, family).with_states(&[CtState::New]);
+    whole.conn_mark = UNMARKED;
     let loopback = match family {
         Family::V4 => Ranges::span(0x7f00_0000, 0x7fff_ffff),
         Family::V6 => Ranges::single(1),

@@ -115,13 +115,77 @@ codes! {
         /// Fix it by narrowing the rule, or record it as accepted with a reason and a date.
         EXCESS = "PW203" "excess" Warning "a flow nobody requires is permitted";
     }
-    /// Rules that do nothing.
+    /// Rules, chains and sets that do nothing, or too much.
     pub mod hygiene {
-        /// The rule can never match: earlier rules decide all of its packets. If it has the
-        /// opposite verdict of those rules, its author's wish has no effect.
+        /// The rule can never match: earlier rules decide all of its packets. The finding names
+        /// as few of them as are enough to cover it.
+        ///
+        /// Only packets that can come to the rule's chain by the jumps into it count. A match
+        /// that is not modelled (`-m limit`, `-m string` …) may hold or not: the rule is reported
+        /// when it is covered either way.
         ///
         /// Fix it by moving it before the rules that cover it, or by deleting it.
         SHADOWED = "PW301" "shadowed" Warning "a rule can never match";
+        /// The rule can never match, and the earlier rules that decide its packets give them the
+        /// opposite verdict: its author's wish has no effect. Established connections aside, which
+        /// one rule on top usually permits.
+        ///
+        /// ```text
+        /// -A INPUT -s 10.0.0.0/8 -j DROP
+        /// -A INPUT -s 10.1.2.3/32 -p tcp -m tcp --dport 22 -j ACCEPT
+        /// ```
+        ///
+        /// Fix it by moving the rule before those, or by deleting it.
+        CONTRADICTED = "PW302" "contradicted" Warning "a rule can never match, and earlier rules do the opposite";
+        /// Earlier rules give the opposite verdict to everything of one prefix, port or
+        /// alternative that the rule names; the rest of the rule works. Not reported when each of
+        /// those earlier rules is more specific than this one: such exceptions are meant.
+        ///
+        /// Fix it by moving the rule before those, or by taking that part out.
+        PARTLY_SHADOWED = "PW303" "partly-shadowed" Note "a part that a rule names never comes to it";
+        /// The rule matches packets, but they would meet the same fate without it: later rules or
+        /// the policy decide them alike. The finding names those.
+        ///
+        /// It may be there as a reminder or for its counter. Else delete it: fewer rules are
+        /// easier to read.
+        REDUNDANT = "PW304" "redundant" Note "removing a rule changes no verdict";
+        /// The rules stand behind one that decides every packet that can be in their chain, so
+        /// none of them is ever asked. Those of them whose verdict would be the opposite are
+        /// reported as *contradicted*, one by one.
+        ///
+        /// Fix it by moving the deciding rule to the end, or by deleting what stands behind it.
+        UNREACHABLE = "PW305" "unreachable" Warning "rules stand behind one that decides everything";
+        /// The same match with the same verdict stands in the chain already. Usually a script
+        /// that appends has run twice.
+        ///
+        /// Delete one of them, and let the script check first (`iptables -C`) or load the whole
+        /// ruleset at once (`iptables-restore`, `nft -f`).
+        DUPLICATE = "PW306" "duplicate-rule" Warning "a rule repeats an earlier one";
+        /// The rule matches no packet whatever stands around it: its conditions exclude each
+        /// other, or the set that it names is empty (then only a note, for sets are often filled
+        /// while the firewall runs).
+        EMPTY_MATCH = "PW307" "empty-match" Warning "a rule's own conditions match no packet";
+        /// No rule leads to the chain, so its rules have no effect; in nftables also a chain that
+        /// lacks its `hook` line.
+        ///
+        /// Add the jump that is missing, or delete the chain.
+        UNUSED_CHAIN = "PW308" "unused-chain" Warning "no rule leads to a chain";
+        /// No rule names the set. Use it, or delete it.
+        UNUSED_SET = "PW309" "unused-set" Note "no rule uses a set";
+        /// The rule jumps to a chain that has no rules, and comes back at once. Chains that
+        /// software fills (Docker, fail2ban, libvirt …) are not reported.
+        EMPTY_CHAIN = "PW310" "empty-chain" Note "a rule jumps to a chain without rules";
+        /// The rule permits much more than any need: every port or every protocol from any
+        /// source, or from a whole /8. Not reported for loopback, for established connections, for
+        /// interfaces of containers and virtual machines, where what is permitted is never used,
+        /// and where a router passes packets between chosen networks or interfaces. A packet
+        /// proves it.
+        ///
+        /// Name the sources, the protocol and the ports that are needed.
+        OVER_WIDE = "PW311" "over-wide" Warning "a rule permits much more than any need";
+        /// So many rules overlap that it would cost too much to prove whether these do anything.
+        /// Nothing is claimed about them.
+        NOT_CHECKED = "PW312" "not-checked" Note "rules are too complex to check";
     }
     /// Classic errors.
     pub mod mistake {
@@ -129,6 +193,64 @@ codes! {
         /// (`ipip` in /etc/protocols) or a TCP or UDP port 4 for IP-in-IP, which is protocol 4
         /// (`ipencap`); TCP for VXLAN or WireGuard, which are UDP.
         WRONG_PROTOCOL = "PW401" "wrong-protocol" Error "a rule names the wrong protocol for its evident purpose";
+        /// The rule asks for an interface that packets do not have where it stands: there is no
+        /// outgoing interface in INPUT and PREROUTING, and no incoming one in OUTPUT. It can never
+        /// match.
+        ///
+        /// Ask for `-i` in INPUT and for `-o` in OUTPUT; or move the rule to the chain that was
+        /// meant.
+        IMPOSSIBLE_INTERFACE = "PW402" "impossible-interface" Warning "a rule asks for an interface that packets do not have there";
+        /// The rule opens a port that only the host itself uses: health checks and metrics of
+        /// kubelet (10248), kube-proxy (10249), kube-controller-manager (10257), kube-scheduler
+        /// (10259), etcd (2381), and Cilium's own ports where the comment names Cilium.
+        ///
+        /// Loopback needs no opening: delete the rule, unless something outside scrapes metrics.
+        LOOPBACK_PORT = "PW403" "loopback-port" Warning "a port that only the host itself uses is opened";
+        /// Everyone can reach a service that must not be open to everyone: etcd, kubelet, Docker
+        /// (errors), databases, file shares, remote desktops (warnings). A packet proves it.
+        ///
+        /// Only reported where no site says what is needed; else *excess* tells it exactly.
+        EXPOSED = "PW404" "exposed" Warning "a sensitive service is open to every address";
+        /// The comment names the other of two services: 10259 is kube-scheduler, 10257 is
+        /// kube-controller-manager. Published port lists have them swapped.
+        SWAPPED_PORTS = "PW405" "swapped-ports" Note "a comment names the other service";
+        /// Connections are permitted, but not the ICMP errors that tell that a packet is too large
+        /// for the way (`fragmentation needed` in IPv4, `packet too big` in IPv6). Connections
+        /// then hang as soon as they carry much, wherever a tunnel makes the way narrower.
+        ///
+        /// Permit the conntrack state RELATED, which is exactly such errors about known
+        /// connections.
+        PATH_MTU = "PW406" "path-mtu" Warning "errors about too large packets are denied";
+        /// IPv6 connections are permitted, but not neighbour discovery (ICMPv6 types 133 to 136),
+        /// without which no IPv6 packet finds its receiver. Connection tracking leaves these
+        /// packets alone, so a rule for the states NEW or ESTABLISHED does not match them.
+        NEIGHBOUR_DISCOVERY = "PW407" "neighbour-discovery" Error "IPv6 neighbour discovery is denied";
+        /// First packets of connections are permitted, but not their later packets or their
+        /// answers: no such connection can work. Usually the rule for ESTABLISHED and RELATED is
+        /// missing, in this chain or in that of the other direction.
+        NO_REPLIES = "PW408" "no-replies" Warning "connections are permitted, but not their answers";
+        /// Packets of the conntrack state INVALID are dropped behind a rule that has permitted
+        /// some of them. Put the drop at the top.
+        LATE_INVALID = "PW409" "late-invalid" Note "invalid packets are dropped too late";
+        /// A rule asks for the conntrack state where connection tracking has not run yet (the raw
+        /// table; in nftables a priority below -200): there every packet is INVALID.
+        ///
+        /// Ask in the filter table.
+        EARLY_STATE = "PW410" "early-state" Warning "a rule asks for the state of untracked packets";
+        /// A rule permits first packets to every port when they come from a certain port. Whoever
+        /// sends chooses that port, so it permits everything. Usually a destination port was
+        /// meant, or the answers of a service, which the state ESTABLISHED names.
+        SOURCE_PORT = "PW411" "source-port" Warning "a rule permits by source port";
+        /// Both families are exported, and a rule for a port without addresses stands in IPv4
+        /// only, while IPv6 does the opposite: a service that works in one family only (note), or
+        /// a port that is closed in IPv4 and open in IPv6 (warning).
+        NO_TWIN = "PW412" "no-twin" Note "a rule stands in IPv4 only";
+        /// Rules of both backends of iptables (legacy and nf_tables) are in force. Both are
+        /// applied to every packet, but each tool shows only its own: what one permits, the other
+        /// may deny.
+        ///
+        /// Move everything to one backend, and flush the other.
+        TWO_BACKENDS = "PW413" "two-backends" Warning "legacy and nf_tables rules are both in force";
     }
 }
 

@@ -1,11 +1,13 @@
 //! What is known of the host that exports were taken from, and how `ip` tells it.
 
+use super::routing::{Fib, FibEntry, RouteKind};
 use crate::diagnostic::{Diagnostic, input};
 use crate::firewall::{Route, Routing};
 use crate::net::{Family, Prefix, bounds, number};
 use crate::packet::{IfName, Ranges};
 use crate::source::{SourceId, Sources, Span};
 use serde::Deserialize;
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -29,6 +31,8 @@ pub struct HostFacts {
     pub interfaces: Vec<Interface>,
     /// Routes of the main table, by family: `[IPv4, IPv6]`.
     pub routes: [Vec<Route>; 2],
+    /// Routes of all tables that need no rule, with the interfaces that they use.
+    pub fib: Fib,
 }
 
 /// One network interface.
@@ -67,6 +71,16 @@ struct Line {
     family: Option<String>,
     #[serde(default)]
     metric: u32,
+    /// Of IPv6 routes.
+    pref: Option<serde_json::Value>,
+    #[serde(default)]
+    nexthops: Vec<Hop>,
+}
+
+/// One of several ways of a route.
+#[derive(Deserialize)]
+struct Hop {
+    dev: Option<String>,
 }
 
 /// A table by name or number.
@@ -114,6 +128,7 @@ impl HostFacts {
         }
         if let Some(id) = routes {
             let routes: Vec<Line> = read(sources, id, "ip -j route show table all")?;
+            facts.fib.complete = true;
             for route in routes {
                 facts.route(&route);
                 let prefix = route.dst.as_deref().and_then(prefix);
@@ -129,24 +144,44 @@ impl HostFacts {
         Ok(facts)
     }
 
-    /// Keeps a route of the main table. Those of other tables need rules that exports do not show.
+    /// Keeps a route. Tables other than local, main and default need rules that exports do not
+    /// show.
     fn route(&mut self, line: &Line) {
-        let is_main = match &line.table {
-            None => true,
-            Some(Number::Name(name)) => name == "main",
-            Some(Number::Number(number)) => *number == 254,
+        let table = match &line.table {
+            None => 1,
+            Some(Number::Name(name)) => match name.as_str() {
+                "local" => 0,
+                "main" => 1,
+                "default" => 2,
+                _ => 3,
+            },
+            Some(Number::Number(number)) => match number {
+                255 => 0,
+                254 => 1,
+                253 => 2,
+                _ => 3,
+            },
         };
-        let refused = match line.kind.as_deref() {
-            None | Some("unicast") => false,
-            Some("blackhole" | "unreachable" | "prohibit" | "throw") => true,
+        if table > 2 {
+            self.fib.others = true;
+            return;
+        }
+        let kind = match line.kind.as_deref() {
+            None | Some("unicast") => RouteKind::Unicast,
+            Some("local") => RouteKind::Local,
+            Some("broadcast") => RouteKind::Broadcast,
+            Some("anycast") => RouteKind::Anycast,
+            Some("multicast") => RouteKind::Multicast,
+            Some("blackhole" | "unreachable" | "prohibit") => RouteKind::Refused,
             Some(_) => return,
         };
-        let Some(text) = line.dst.as_deref().filter(|_| is_main) else {
+        let Some(text) = line.dst.as_deref() else {
             return;
         };
         let (family, destinations) = match (text, prefix(text)) {
             ("default", _) => {
                 let v6 = line.family.as_deref() == Some("inet6")
+                    || line.pref.is_some()
                     || line.gateway.is_some_and(|gateway| gateway.is_ipv6());
                 let family = if v6 { Family::V6 } else { Family::V4 };
                 (family, (0, family.max()))
@@ -154,12 +189,31 @@ impl HostFacts {
             (_, Some(prefix)) => (Family::of_prefix(&prefix), bounds(&prefix)),
             (_, None) => return,
         };
-        let dev = line.dev.as_deref().and_then(IfName::new);
-        if let Some(routes) = self.routes.get_mut(family as usize) {
-            routes.push(Route {
+        let hops = line.nexthops.iter().map(|hop| hop.dev.as_deref());
+        let devices: SmallVec<[IfName; 1]> = std::iter::once(line.dev.as_deref())
+            .chain(hops)
+            .flatten()
+            .filter_map(IfName::new)
+            .collect();
+        let metric = line.metric;
+        if table == 1 && matches!(kind, RouteKind::Unicast | RouteKind::Refused) {
+            let by = devices.first().copied();
+            let one = kind == RouteKind::Unicast && devices.len() == 1;
+            if let Some(routes) = self.routes.get_mut(family as usize) {
+                routes.push(Route {
+                    destinations,
+                    by: by.filter(|_| one),
+                    metric,
+                });
+            }
+        }
+        if let Some(entries) = self.fib.entries.get_mut(family as usize) {
+            entries.push(FibEntry {
+                table,
                 destinations,
-                by: dev.filter(|_| !refused),
-                metric: line.metric,
+                kind,
+                devices,
+                metric,
             });
         }
     }

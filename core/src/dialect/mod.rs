@@ -5,15 +5,19 @@
 //! fails as a whole: what is not understood makes the answers that depend on it *unknown*.
 
 mod facts;
+mod firewalld;
 mod input;
 mod ipset;
 pub mod iptables;
 mod lines;
 pub mod nft;
 mod notes;
+mod routing;
+mod ufw;
 
 pub use facts::{HostFacts, Interface};
 pub(in crate::dialect) use notes::Notes;
+pub use routing::{Fib, FibEntry, RouteKind};
 
 use crate::diagnostic::Diagnostic;
 use crate::firewall::Firewall;
@@ -59,7 +63,7 @@ pub static DIALECTS: &[Dialect] = &[
     },
     Dialect {
         id: "ipset-save",
-        title: "ipset save",
+        title: "ipset save, ipset list",
         detect: ipset::detect,
         reader: Reader::Sets(ipset::read),
     },
@@ -74,6 +78,18 @@ pub static DIALECTS: &[Dialect] = &[
         title: "nft -j list ruleset",
         detect: nft::detect_json,
         reader: Reader::Rules(nft::read_json),
+    },
+    Dialect {
+        id: "firewalld",
+        title: "firewalld's files, firewall-cmd --list-all-zones, --list-all-policies",
+        detect: firewalld::detect,
+        reader: Reader::Rules(firewalld::read),
+    },
+    Dialect {
+        id: "ufw",
+        title: "ufw status, ufw's files",
+        detect: ufw::detect,
+        reader: Reader::Rules(ufw::read),
     },
 ];
 
@@ -111,6 +127,7 @@ pub fn load(
             read(sources, *id, &mut sets, &mut notes);
         }
     }
+    loaded.firewall.objects = sets.objects();
     let context = Context {
         sources,
         exports,

@@ -27,6 +27,20 @@ impl Notes {
         }
     }
 
+    /// How many there are.
+    pub(in crate::dialect) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Changes the places of all from a position on.
+    pub(in crate::dialect) fn replace(&mut self, from: usize, place: impl Fn(Span) -> Span) {
+        for diagnostic in self.kept.iter_mut().skip(from) {
+            for label in &mut diagnostic.labels {
+                label.span = place(label.span);
+            }
+        }
+    }
+
     /// All of them, with a word about those that are left out.
     pub(in crate::dialect) fn finish(mut self) -> Vec<Diagnostic> {
         if self.dropped > 0 {

@@ -49,8 +49,12 @@ pub enum Outcome {
     Resolve(ResolveResult),
     /// For [`Request::Lint`].
     Lint(LintResult),
+    /// For [`Request::Audit`].
+    Audit(AuditResult),
     /// For [`Request::Trace`].
     Trace(TraceResult),
+    /// For [`Request::Compare`].
+    Compare(CompareResult),
     /// For [`Request::Catalog`].
     Catalog(CatalogResult),
     /// For [`Request::Detect`].
@@ -301,10 +305,32 @@ pub struct LintSummary {
     pub permitted: usize,
 }
 
+/// Rule hygiene.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct AuditResult {
+    /// The findings: by severity, then by code, then by line.
+    pub findings: Vec<FindingData>,
+    /// Counts.
+    pub summary: AuditSummary,
+    /// What was checked, and how far it was understood.
+    pub export: ExportData,
+}
+
+/// Counts of an audit.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct AuditSummary {
+    /// Findings of severity error.
+    pub errors: usize,
+    /// Of severity warning.
+    pub warnings: usize,
+    /// Of severity note.
+    pub notes: usize,
+}
+
 /// An export that was checked.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ExportData {
-    /// What it guards: a host's name, or `ZONE and ZONE`.
+    /// What it guards: a host's name, or `ZONE and ZONE`; empty in an audit.
     pub guards: String,
     /// Names of the documents.
     pub documents: Vec<String>,
@@ -330,9 +356,9 @@ pub struct FindingData {
     pub severity: Severity,
     /// What is the matter, in one line.
     pub message: String,
-    /// What the export guards: a host's name, or `ZONE and ZONE`.
+    /// What the export guards: a host's name, or `ZONE and ZONE`; empty in an audit.
     pub guards: String,
-    /// `input`, `output` or `forward`.
+    /// `input`, `output`, `forward`, `prerouting` or `postrouting`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
     /// Id of the flow that it is about.
@@ -409,6 +435,9 @@ pub struct TracedPacket {
     /// What the verdict depends on; empty unless unknown.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub depends_on: Vec<DependsOn>,
+    /// Where the verdict is certain but not the way to it: what the way depends on.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub path_depends_on: Vec<DependsOn>,
     /// Every rule that it matches on its way; only for a single packet.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub steps: Vec<StepData>,
@@ -432,9 +461,10 @@ pub struct DependsOn {
 /// Something on a packet's way.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct StepData {
-    /// `enter`, `match` or `verdict`.
+    /// `enter`, `match`, `change` or `verdict`.
     pub kind: String,
-    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`.
+    /// `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`; for `change` the packet as it is
+    /// from now on.
     pub at: String,
     /// The verdict, for the kind `verdict`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -442,6 +472,177 @@ pub struct StepData {
     /// The line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+}
+
+/// The semantic difference of two systems.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CompareResult {
+    /// The worst of all hooks' verdicts. `equivalent` is proved.
+    pub verdict: String,
+    /// Counts.
+    pub summary: CompareSummary,
+    /// What is proved at each hook of each family.
+    pub hooks: Vec<CompareHook>,
+    /// The differences: by family, hook and kind, what is certain first.
+    pub differences: Vec<DifferenceData>,
+    /// Lines that are not modelled and stand alike in both systems (the old one, the new one): they
+    /// were taken to do the same to the same packets.
+    pub alike: Vec<[Place; 2]>,
+    /// The system as it was.
+    pub old: ComparedSystem,
+    /// The system as it is to be.
+    pub new: ComparedSystem,
+}
+
+/// Counts of a comparison: of differences, each of which is about all packets that the same two
+/// lines decide.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct CompareSummary {
+    /// Denied before, permitted now.
+    pub opened: usize,
+    /// Permitted before, denied now.
+    pub closed: usize,
+    /// Permitted before and now, and sent on with other addresses or ports.
+    pub translated: usize,
+    /// Denied before and now, with another answer to the sender.
+    pub answers: usize,
+    /// Differences that depend on lines which are not modelled.
+    pub possible: usize,
+    /// Differences that are counted above and not listed.
+    pub not_listed: usize,
+}
+
+/// What is proved at one hook.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct CompareHook {
+    /// Address family.
+    pub family: Family,
+    /// `input`, `forward` or `output`, with what comes before and after on a packet's way.
+    pub hook: String,
+    /// `equivalent`: proved for every packet. `answers-differ`: the same packets pass, but some
+    /// senders are told something else. `possibly-different`: equivalent unless a line that is not
+    /// modelled makes a difference. `not-compared`: nothing is claimed. `different`: some packet
+    /// passes in one and not in the other, or is sent elsewhere.
+    pub verdict: String,
+    /// Packets about which nothing is claimed, because comparing them would cost too much.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub not_compared: Vec<String>,
+    /// Whether more pairs of lines decide differing packets than are listed.
+    pub more: bool,
+}
+
+/// Packets that the two systems treat differently, all decided by the same two lines.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DifferenceData {
+    /// `opened`, `closed`, `translated` (passes with other addresses or ports), `answer` (another
+    /// answer to the sender), or `undetermined` (what
+    /// becomes of them is unknown in both).
+    pub kind: String,
+    /// Whether it is so whatever the lines do that are not modelled; else it depends on them.
+    pub certain: bool,
+    /// Address family.
+    pub family: Family,
+    /// `input`, `forward` or `output`.
+    pub hook: String,
+    /// The packets: the union of these.
+    pub packets: Vec<PacketsData>,
+    /// Whether these are only some of them.
+    pub more: bool,
+    /// One of them, as `portwright trace` takes it.
+    pub witness: String,
+    /// What the old system does.
+    pub old: DecidedData,
+    /// What the new system does.
+    pub new: DecidedData,
+}
+
+/// What one system does to packets.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct DecidedData {
+    /// `accept`, `drop`, `reject` or `unknown`.
+    pub verdict: String,
+    /// What the sender of a rejected packet is told.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub answer: String,
+    /// How packets that pass are translated; empty where they are not.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub translation: String,
+    /// The rule or policy that decides: `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`. Left out where
+    /// no chain is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// Its line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+    /// What the interpreter says of the witness, independently.
+    pub witness: ComparedSide,
+    /// Lines that are not modelled on which this depends.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub depends_on: Vec<Place>,
+}
+
+/// A packet's way through one system.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedSide {
+    /// `accept`, `drop`, `reject` or `unknown`.
+    pub verdict: String,
+    /// What ended each base chain that it passed.
+    pub path: Vec<String>,
+}
+
+/// A system that was compared.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedSystem {
+    /// Names of the documents.
+    pub documents: Vec<String>,
+    /// The dialects they were read as.
+    pub dialects: Vec<String>,
+    /// Number of rules.
+    pub rules: usize,
+}
+
+/// Packets as a product of header fields. What is absent may be anything.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct PacketsData {
+    /// All fields in one line.
+    pub text: String,
+    /// Source addresses, or `any`.
+    pub source: String,
+    /// Destination addresses, or `any`.
+    pub destination: String,
+    /// Protocols.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Source ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_ports: Option<String>,
+    /// Destination ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination_ports: Option<String>,
+    /// ICMP types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_types: Option<String>,
+    /// ICMP codes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub icmp_codes: Option<String>,
+    /// TCP flags: `S/FSRA` for those of `FSRA` that are set, or combinations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<String>,
+    /// Conntrack states.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Fragments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fragment: Option<String>,
+    /// Interfaces that they come in by; `cali+` for all that begin so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_interface: Option<String>,
+    /// Interfaces that they go out by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_interface: Option<String>,
+    /// Everything else, each with its name: `time to live 1-63`, `connection mark 0x1/0x3`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub others: Vec<String>,
 }
 
 /// A catalogue, or the list of them.

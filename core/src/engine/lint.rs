@@ -1,38 +1,24 @@
 //! Required against permitted, as data.
 
 use super::context::Context;
-use super::fingerprint::fingerprint;
+use super::describe::{About, describe, fix, not_modelled, sort, wanted};
 use super::resolve::{flow_id, requirements_data};
 use super::session::Session;
-use super::{
-    ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary, Place,
-    WitnessData,
-};
+use super::{ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary};
 use super::{detect, trace};
-use crate::analysis::{self, AcceptedList, Fate, Finding, Point, Required, Stands};
-use crate::diagnostic::{
-    Code, Diagnostic, Severity, code_by_id, coverage, hygiene, input, requirement,
-};
+use crate::analysis::{self, AcceptedList, Fate, Finding, Needs, Point, Required, Stands};
+use crate::diagnostic::{Code, Diagnostic, Severity, coverage, input, requirement};
 use crate::dialect::{self, HostFacts, Loaded};
 use crate::emit;
-use crate::firewall::{Action, Firewall, Hook};
+use crate::firewall::Firewall;
 use crate::graph::RequirementGraph;
 use crate::net::Family;
 use crate::site::Stand;
 use crate::source::SourceId;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// The dialect in whose language fixes are written.
-const IPTABLES: &str = "iptables-save";
-
-/// Lines listed as not modelled for one export.
-const MOST_PLACES: usize = 1000;
-
-/// Readable parts listed for one finding.
-const MOST_PACKETS: usize = 16;
+use std::collections::BTreeSet;
 
 pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintResult> {
-    let wanted = wanted(session, request)?;
+    let wanted = wanted(session, &request.select, &request.ignore)?;
     let context = Context::new(session, &request.site)?;
     let graph = RequirementGraph::new(&context.site, &context.catalog, &context.settings);
     if request.exports.is_empty() {
@@ -90,31 +76,6 @@ pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintR
     result.requirements = requirements_data(&context, positions);
     // Every export must have been usable: a result that silently lacks one would look clean.
     complete.then_some(result)
-}
-
-/// The ids of the codes to report.
-fn wanted(session: &mut Session, request: &LintRequest) -> Option<BTreeSet<&'static str>> {
-    let mut find = |name: &String| {
-        let code = code_by_id(name);
-        if code.is_none() {
-            let problem =
-                Diagnostic::new(&input::UNKNOWN_KEY, format!("there is no code `{name}`"))
-                    .severity(Severity::Error)
-                    .help("`portwright explain` lists the codes");
-            session.report([problem]);
-        }
-        code.map(|code| code.id)
-    };
-    let all = crate::diagnostic::CODES.iter().map(|code| code.id);
-    let selected: Option<BTreeSet<_>> = request.select.iter().map(&mut find).collect();
-    let ignored: Option<BTreeSet<_>> = request.ignore.iter().map(&mut find).collect();
-    let (selected, ignored) = (selected?, ignored?);
-    let selected = if selected.is_empty() {
-        all.collect()
-    } else {
-        selected
-    };
-    Some(&selected - &ignored)
 }
 
 fn expiry(context: &Context, at: usize) -> Option<Diagnostic> {
@@ -196,32 +157,20 @@ impl Run<'_> {
         }
         let accepted = Family::ALL.map(|family| (family, accepted.packets(family)));
         findings.extend(analysis::excess(self.graph, &point, &required, &accepted));
-        findings.extend(analysis::shadowed(&point));
-        findings.extend(analysis::mistakes(&point));
+        findings.extend(analysis::audit(&point.subject, Needs::Known));
         let describe = Describe {
             session,
             run: self,
-            firewall: &firewall,
             point: &point,
             guards: &checked.data.guards,
-            iptables: checked.data.dialects.iter().any(|d| d == IPTABLES),
+            dialects: &dialects,
             required: &required,
         };
         let mut data: Vec<_> = findings
             .iter()
             .map(|f| (describe.finding(f), f.code))
             .collect();
-        let line = |f: &FindingData| {
-            f.places
-                .first()
-                .map_or((String::new(), 0), |p| (p.source.clone(), p.line))
-        };
-        data.sort_by(|(a, _), (b, _)| {
-            b.severity
-                .cmp(&a.severity)
-                .then_with(|| a.code.cmp(&b.code))
-                .then_with(|| line(a).cmp(&line(b)))
-        });
+        sort(&mut data);
         checked.findings = data;
         Some(checked)
     }
@@ -313,33 +262,14 @@ fn not_exported(guards: &str, firewall: &Firewall) -> Diagnostic {
     Diagnostic::new(&coverage::UNKNOWN, message).help(format!("give the output of `{command}` too"))
 }
 
-/// Lines with a match or an action that is not modelled, and why.
-fn not_modelled(session: &Session, firewall: &Firewall) -> Vec<Place> {
-    let rules = [&firewall.v4, &firewall.v6].into_iter();
-    let opaque = rules
-        .flat_map(|rules| &rules.chains)
-        .flat_map(|chain| &chain.rules)
-        .filter_map(|rule| match &rule.action {
-            Action::Opaque { why } => Some((rule.span, why)),
-            _ => None,
-        });
-    let unknowns = firewall
-        .unknowns
-        .iter()
-        .map(|unknown| (unknown.span, &unknown.why));
-    let lines: BTreeMap<_, _> = opaque.chain(unknowns).collect();
-    let places = lines.into_iter().take(MOST_PLACES);
-    places.map(|(span, why)| session.place(span, why)).collect()
-}
-
 /// Turns findings into data.
 struct Describe<'d> {
     session: &'d Session,
     run: &'d Run<'d>,
-    firewall: &'d Firewall,
     point: &'d Point<'d>,
     guards: &'d str,
-    iptables: bool,
+    /// What each export is written in: fixes are written in the same.
+    dialects: &'d [(SourceId, Option<&'static str>)],
     required: &'d [Required],
 }
 
@@ -347,101 +277,43 @@ impl Describe<'_> {
     fn finding(&self, finding: &Finding) -> FindingData {
         let graph = self.run.graph;
         let flow = finding.flow.and_then(|at| graph.flows.get(at));
-        let id = flow.map(|flow| flow_id(graph, flow));
         let ids = flow.into_iter().flat_map(|flow| &flow.because);
         let mut ids: Vec<String> = ids
             .filter_map(|r| graph.requirement(r).map(|r| r.id.clone()))
             .collect();
         ids.dedup();
-        let cubes = finding.packets.cubes();
-        let mut packets: Vec<String> = cubes
-            .iter()
-            .take(MOST_PACKETS)
-            .map(|cube| cube.describe(finding.family))
-            .collect();
-        if cubes.len() > MOST_PACKETS {
-            packets.push(format!("… and {} more parts", cubes.len() - MOST_PACKETS));
-        }
-        let places: Vec<_> = finding
-            .places
-            .iter()
-            .map(|p| self.session.place(p.span, &p.text))
-            .collect();
-        let depends_on = finding.depends_on.iter();
-        let text = places
-            .first()
-            .and_then(|p| p.excerpt.clone())
-            .unwrap_or_default();
-        let hook = finding.hook.map(|hook| hook.to_string());
+        let about = About {
+            guards: self.guards,
+            flow: flow.map(|flow| flow_id(graph, flow)),
+        };
         FindingData {
-            fingerprint: fingerprint(&[
-                finding.code.id,
-                self.guards,
-                hook.as_deref().unwrap_or(""),
-                id.as_deref().unwrap_or(""),
-                // The line's text, not its number: numbers change with unrelated edits.
-                if id.is_some() { "" } else { &text },
-            ]),
-            code: finding.code.id.into(),
-            name: finding.code.name.into(),
-            severity: finding.severity,
-            message: finding.message.clone(),
-            guards: self.guards.into(),
-            hook,
-            flow: id,
             requirements: ids,
-            packets,
-            witness: self.witness(finding),
-            places,
-            depends_on: depends_on
-                .map(|d| self.session.place(d.span, &d.why))
-                .collect(),
             fix: self.fix(finding),
+            ..describe(self.session, &self.point.subject, &about, finding)
         }
-    }
-
-    /// The witness with what the interpreter, which knows nothing of the algebra, says of it.
-    fn witness(&self, finding: &Finding) -> Option<WitnessData> {
-        let packet = finding.witness?;
-        let hook = finding.hook.unwrap_or(Hook::Input);
-        let program = self.point.program(packet.family);
-        let traced = program.trace(&self.firewall.unknowns, hook, &packet);
-        Some(WitnessData {
-            packet: packet.to_string(),
-            verdict: trace::name(traced.verdict).into(),
-            path: trace::path(self.firewall.rules(packet.family), &traced),
-        })
     }
 
     fn fix(&self, finding: &Finding) -> Option<FixData> {
-        let mut fix = FixData {
-            text: finding.help.clone()?,
-            lines: Vec::new(),
-            place: None,
-            replace: false,
-        };
-        let rules = self.firewall.rules(finding.family);
-        if finding.code == &coverage::MISSING && self.iptables {
+        let mut fix = fix(self.session, &self.point.subject, finding)?;
+        let rules = self.point.firewall.rules(finding.family);
+        if finding.code == &coverage::MISSING {
             let rule = finding.rule.and_then(|id| rules.rule(id));
             let chain = finding.rule.map(|id| id.chain).or(finding.policy);
             let chain = chain.and_then(|id| rules.chain(id))?;
+            let written = self.dialects.iter();
+            let dialect = written
+                .filter(|(id, _)| *id == chain.span.source)
+                .find_map(|(_, dialect)| *dialect);
             let comment = self.comment(finding);
             let cubes = self.needed(finding).into_iter();
             let lines: Option<Vec<_>> = cubes
-                .map(|cube| emit::iptables::permit(finding.family, &chain.name, &cube, &comment))
+                .map(|cube| emit::permit(dialect?, chain, finding.family, &cube, &comment))
                 .collect();
             match lines {
                 Some(lines) => fix.lines = lines.concat(),
-                None => fix
-                    .text
-                    .push_str(" (with an ipset: it needs many addresses)"),
+                None => fix.text.push_str(" (with a set: it needs many addresses)"),
             }
             fix.place = rule.map(|rule| self.session.place(rule.span, ""));
-        }
-        if finding.code == &hygiene::SHADOWED {
-            let rule = finding.rule.and_then(|id| rules.rule(id));
-            fix.place = rule.map(|rule| self.session.place(rule.span, ""));
-            fix.replace = true;
         }
         Some(fix)
     }

@@ -15,8 +15,11 @@
 //! ```
 
 mod answer;
+mod audit;
 mod browse;
+mod compare;
 mod context;
+mod describe;
 mod detect;
 mod fingerprint;
 mod lint;
@@ -39,7 +42,9 @@ pub fn call(request: &Request) -> Answer {
     let result = match request {
         Request::Resolve(request) => resolve::resolve(&mut session, request).map(Outcome::Resolve),
         Request::Lint(request) => lint::lint(&mut session, request).map(Outcome::Lint),
+        Request::Audit(request) => audit::audit(&mut session, request).map(Outcome::Audit),
         Request::Trace(request) => trace::trace(&mut session, request).map(Outcome::Trace),
+        Request::Compare(request) => compare::compare(&mut session, request).map(Outcome::Compare),
         Request::Catalog(request) => browse::catalog(&mut session, request).map(Outcome::Catalog),
         Request::Detect(request) => Some(Outcome::Detect(detect::detect(&mut session, request))),
         Request::Explain(request) => browse::explain(&mut session, request).map(Outcome::Explain),

@@ -31,7 +31,7 @@ pub struct PacketInput {
     pub icmp_type: Option<u8>,
     /// ICMP code; 0.
     pub icmp_code: Option<u8>,
-    /// TCP flags as letters out of FSRPAU; `S`.
+    /// TCP flags as letters out of FSRPAUEC; `S`.
     pub tcp_flags: Option<String>,
     /// `NEW`, `ESTABLISHED`, `RELATED`, `INVALID` or `UNTRACKED`; `NEW`.
     pub ct_state: Option<String>,
@@ -47,7 +47,7 @@ pub struct PacketInput {
     pub mark: Option<u32>,
     /// Connection mark; 0.
     pub ct_mark: Option<u32>,
-    /// Time to live, or hop limit; 64.
+    /// Time to live, or hop limit; 64, and 255 for neighbour discovery.
     pub ttl: Option<u8>,
     /// Type of service, or traffic class; 0.
     pub tos: Option<u8>,
@@ -157,7 +157,13 @@ impl PacketInput {
     /// What is given of the fields that few rules test.
     fn rare(&self, protocol: Protocol) -> Result<RareValues, String> {
         let mut values = RareValues::default();
-        values.set(Rare::Ttl, self.ttl.unwrap_or(64).into());
+        // Neighbour discovery is valid with hop limit 255 only (RFC 4861): hosts send it so.
+        let discovery = protocol == Protocol::ICMPV6
+            && self
+                .icmp_type
+                .is_some_and(|kind| (133..=137).contains(&kind));
+        let usual = if discovery { 255 } else { 64 };
+        values.set(Rare::Ttl, self.ttl.unwrap_or(usual).into());
         values.set(Rare::Tos, self.tos.unwrap_or(0).into());
         let given = [
             (Rare::Length, self.length.map(u128::from)),
@@ -280,6 +286,8 @@ fn flags(text: &str) -> Result<u8, String> {
         ("PSH", tcp_flags::PSH),
         ("ACK", tcp_flags::ACK),
         ("URG", tcp_flags::URG),
+        ("ECE", tcp_flags::ECE),
+        ("CWR", tcp_flags::CWR),
     ];
     let mut all = 0;
     for part in text
@@ -299,7 +307,7 @@ fn flags(text: &str) -> Result<u8, String> {
             let known = tcp_flags::LETTERS.iter().find(|(name, _)| *name == letter);
             let Some((_, bit)) = known else {
                 return Err(format!(
-                    "TCP flags are `{text}`, expected letters out of FSRPAU or words such as `syn,ack`"
+                    "TCP flags are `{text}`, expected letters out of FSRPAUEC or words such as `syn,ack`"
                 ));
             };
             all |= bit;

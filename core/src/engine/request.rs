@@ -74,8 +74,12 @@ pub enum Request {
     Resolve(ResolveRequest),
     /// Required against permitted, and rule hygiene.
     Lint(LintRequest),
+    /// Rule hygiene alone: needs no site.
+    Audit(AuditRequest),
     /// One packet's way, or many packets' verdicts.
     Trace(TraceRequest),
+    /// The semantic difference of two systems' exports.
+    Compare(CompareRequest),
     /// A catalogue: parameters, roles, rows. Without a name: the list of the built-in ones.
     Catalog(CatalogRequest),
     /// What formats texts are in, and what exports guard, as a guess.
@@ -112,6 +116,27 @@ pub struct LintRequest {
     /// Today, `YYYY-MM-DD`, for accepted excess that expires; nothing expires without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub today: Option<String>,
+}
+
+/// See [`Request::Audit`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct AuditRequest {
+    /// Exports of one system.
+    pub documents: Vec<Document>,
+    /// The format, when detection should not decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<String>,
+    /// The host's own addresses: `ip -j addr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Document>,
+    /// The host's routes: `ip -j route show table all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Document>,
+    /// Only these codes (ids or names); all when empty.
+    pub select: Vec<String>,
+    /// Not these codes.
+    pub ignore: Vec<String>,
 }
 
 /// Exports of one system.
@@ -152,6 +177,33 @@ pub struct TraceRequest {
     /// Or packets as JSON objects, one a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub packets: Option<Document>,
+}
+
+/// See [`Request::Compare`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CompareRequest {
+    /// The system as it was.
+    pub old: SystemInput,
+    /// The system as it is to be. Its exports may be in other formats.
+    pub new: SystemInput,
+}
+
+/// Everything that one system exports, and what is known of the host.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct SystemInput {
+    /// The texts: `iptables-save`, `ip6tables-save`, `ipset save`, … of one system together.
+    pub documents: Vec<Document>,
+    /// The format, when detection should not decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<String>,
+    /// The host's own addresses: `ip -j addr`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub addresses: Option<Document>,
+    /// The host's routes: `ip -j route show table all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Document>,
 }
 
 /// See [`Request::Catalog`].

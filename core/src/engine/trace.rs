@@ -5,7 +5,9 @@ use super::session::Session;
 use super::{DependsOn, StepData, TraceRequest, TraceResult, TracedPacket};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::{self, HostFacts};
-use crate::firewall::{Decider, Firewall, Hook, Program, Rules, Step, Traced, Unknown, Verdict};
+use crate::firewall::{
+    Decider, Dependency, Firewall, Hook, Program, Rules, Step, Traced, Unknown, Verdict,
+};
 use crate::net::Family;
 use crate::packet::Packet;
 use crate::source::{Sources, Span};
@@ -15,7 +17,7 @@ const MOST_PACKETS: usize = 5_000_000;
 
 pub(super) fn trace(session: &mut Session, request: &TraceRequest) -> Option<TraceResult> {
     let exports = session.add_quotable(&request.documents);
-    let facts = facts(session, request)?;
+    let facts = facts(session, request.addresses.as_ref(), request.routes.as_ref())?;
     let loaded = dialect::load(
         &session.sources,
         &exports,
@@ -87,12 +89,17 @@ impl<'a> Programs<'a> {
     }
 }
 
-fn facts(session: &mut Session, request: &TraceRequest) -> Option<HostFacts> {
+/// What is known of the host, from what `ip` printed.
+pub(super) fn facts(
+    session: &mut Session,
+    addresses: Option<&super::Document>,
+    routes: Option<&super::Document>,
+) -> Option<HostFacts> {
     let add = |session: &mut Session, document: Option<&super::Document>| {
         document.and_then(|d| session.add_quotable(std::slice::from_ref(d)).pop())
     };
-    let addresses = add(session, request.addresses.as_ref());
-    let routes = add(session, request.routes.as_ref());
+    let addresses = add(session, addresses);
+    let routes = add(session, routes);
     match HostFacts::from_ip(&session.sources, addresses, routes) {
         Ok(facts) => Some(facts),
         Err(problem) => {
@@ -117,6 +124,7 @@ fn one_line(session: &Session, programs: &Programs<'_>, line: &str, several: boo
             path: Vec::new(),
             line: None,
             depends_on: Vec::new(),
+            path_depends_on: Vec::new(),
             steps: Vec::new(),
             error: Some(problem),
         },
@@ -137,17 +145,21 @@ fn answer(
     let traced = program.trace(programs.unknowns, hook, packet);
     let rules = program.rules;
     let sources = &session.sources;
-    let depends_on = traced.depends_on.iter().map(|dependency| DependsOn {
-        line: sources.position(dependency.span).line,
-        why: dependency.why.clone(),
-        source: several.then(|| sources.name(dependency.span.source).to_owned()),
-    });
+    let shown = |all: &[Dependency]| {
+        let each = all.iter().map(|dependency| DependsOn {
+            line: sources.position(dependency.span).line,
+            why: dependency.why.clone(),
+            source: several.then(|| sources.name(dependency.span.source).to_owned()),
+        });
+        each.collect()
+    };
     TracedPacket {
         id: None,
         verdict: name(traced.verdict).into(),
         path: path(rules, &traced),
         line: deciding_line(sources, rules, &traced),
-        depends_on: depends_on.collect(),
+        depends_on: shown(&traced.depends_on),
+        path_depends_on: shown(&traced.way_depends_on),
         steps: if with_steps {
             steps(session, rules, &traced)
         } else {
@@ -188,7 +200,7 @@ pub(super) fn place(rules: &Rules, by: Decider) -> String {
     }
 }
 
-fn span(rules: &Rules, by: Decider) -> Option<Span> {
+pub(super) fn span(rules: &Rules, by: Decider) -> Option<Span> {
     match by {
         Decider::Rule(id) => rules.rule(id).map(|rule| rule.span),
         Decider::Policy(id) => rules
@@ -224,6 +236,7 @@ fn steps(session: &Session, rules: &Rules, traced: &Traced) -> Vec<StepData> {
             let by = Decider::Rule(*id);
             of("match", place(rules, by), None, span(rules, by))
         }
+        Step::Changed(packet) => of("change", packet.to_string(), None, None),
         Step::Decided(by, verdict) => of(
             "verdict",
             place(rules, *by),

@@ -1,6 +1,6 @@
 //! Evaluation by diagrams against the walk and the interpreter, and where the walk gives up.
 
-use super::tests::{chain, firewall, outcomes, packet, rule, small_cube};
+use super::tests::{chain, outcomes, packet, rule, settled, small_cube};
 use super::*;
 use crate::net::{Family, Protocol};
 use crate::packet::diagram::Diagrams;
@@ -11,20 +11,6 @@ use std::ops::ControlFlow;
 
 fn manager() -> Diagrams {
     Diagrams::new(Family::V4, MOST_NODES).expect("room for the empty manager")
-}
-
-/// Firewalls that leave nothing to chance: where the kernel chooses, diagrams give up.
-fn settled() -> impl Strategy<Value = Firewall> {
-    firewall().prop_map(|mut firewall| {
-        let rules = firewall.v4.chains.iter_mut().flat_map(|c| &mut c.rules);
-        for effect in rules.flat_map(|rule| &mut rule.effects) {
-            if let Effect::Translate(to) = effect {
-                let first = |set: &Ranges<u128>| set.hull().map(|(lo, _)| Ranges::single(lo));
-                to.destination = to.destination.as_ref().and_then(first);
-            }
-        }
-        firewall
-    })
 }
 
 /// All deciders so far, by their order: enough to tell ways of these small firewalls apart.
@@ -89,7 +75,7 @@ proptest! {
 
     /// Which rules are matched is what the walk to each of them finds.
     #[test]
-    fn matched_rules_are_those_that_the_walk_reaches(firewall in firewall()) {
+    fn matched_rules_are_those_that_the_walk_reaches(firewall in settled()) {
         let program = Program::new(&firewall.v4, Family::V4);
         let whole = Cube::any(Family::V4);
         let mut d = manager();

@@ -22,10 +22,10 @@ pub(crate) mod tests;
 pub use circular::circular_jumps;
 pub use decide::{Ask, Decided, Decision, MOST_NODES};
 pub use model::{
-    Action, Base, Chain, ChainId, Course, Effect, Firewall, Hook, Policy, RejectWith, Rule, RuleId,
-    Rules, Translation, Unknown,
+    Action, Base, Chain, ChainId, Course, Effect, Firewall, Hook, Object, Policy, RejectWith,
+    Remark, Rule, RuleId, Rules, Translation, Unknown,
 };
 pub use program::Program;
 pub use routing::{Route, Routing, Way};
-pub use trace::{Dependency, Step, Traced, Verdict, trace};
+pub use trace::{Dependency, Step, Traced, Verdict, World, trace};
 pub use walk::{Decider, End, Outcome};

@@ -1,11 +1,13 @@
 //! Chains, rules, matches, actions.
 
 use super::routing::Routing;
+use crate::diagnostic::Code;
 use crate::net::{Family, Protocol};
 use crate::packet::{ByteSet, Cube, Ranges, changes};
 use crate::source::Span;
 use smallvec::SmallVec;
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Everything that one system's exports say, in one model.
@@ -18,6 +20,38 @@ pub struct Firewall {
     /// Predicates that are not modelled; [`Cube::unknown`] refers to them by position. Shared by
     /// both families.
     pub unknowns: Vec<Unknown>,
+    /// Named sets, by name; with the table where names are a table's own (`inet fw/blocked`).
+    pub objects: BTreeMap<String, Object>,
+    /// Mistakes that only the text shows, not what it means.
+    pub remarks: Vec<Remark>,
+}
+
+/// A mistake that the reader of a text saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// Which kind.
+    pub code: &'static Code,
+    /// Where.
+    pub span: Span,
+    /// What is the matter.
+    pub message: String,
+    /// What to do.
+    pub help: &'static str,
+}
+
+/// A named set, and who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Where it is declared.
+    pub span: Span,
+    /// Lines of the rules that name it.
+    pub uses: BTreeSet<Span>,
+    /// Whether another set holds it, or rules fill it.
+    pub used_by_others: bool,
+    /// Whether it has no element.
+    pub empty: bool,
+    /// Whether software, not a person, keeps it.
+    pub generated: bool,
 }
 
 /// The chains that packets of one family meet.
@@ -39,6 +73,10 @@ pub struct Unknown {
     pub span: Span,
     /// Why it is unknown, lower case, for example `` match `string` is not modelled ``.
     pub why: String,
+    /// What is asked, as the dialect writes it, where the answer follows from the packet alone:
+    /// then equal questions have equal answers, in another export too. Empty where the answer is
+    /// the rule's own (a rate, a counter).
+    pub question: String,
 }
 
 /// Position of a chain in [`Rules::chains`].
@@ -259,13 +297,35 @@ impl Firewall {
         }
     }
 
+    /// Notes that a line names a set.
+    pub fn uses(&mut self, name: &str, line: Span) {
+        if let Some(object) = self.objects.get_mut(name) {
+            object.uses.insert(line);
+        }
+    }
+
     /// A new predicate that is not modelled; its number goes into [`Cube::assuming`].
     pub fn unknown(&mut self, span: Span, why: impl Into<String>) -> u32 {
         self.unknowns.push(Unknown {
             span,
             why: why.into(),
+            question: String::new(),
         });
         u32::try_from(self.unknowns.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// The same, for a predicate whose answer follows from the packet alone.
+    pub fn unknown_question(
+        &mut self,
+        span: Span,
+        why: impl Into<String>,
+        question: impl Into<String>,
+    ) -> u32 {
+        let new = self.unknown(span, why);
+        if let Some(unknown) = self.unknowns.last_mut() {
+            unknown.question = question.into();
+        }
+        new
     }
 }
 

@@ -5,23 +5,40 @@ use super::model::{ChainId, Course, Effect, Hook, Rule, RuleId, Rules, Translati
 use crate::net::Family;
 use crate::packet::{Bits, CtState, Cube, FieldSet, Index, MarkBits, Packet, Ranges, Rare};
 use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The rules of one family, indexed. Build it once, ask it often.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Program<'a> {
     /// The rules that it is made from.
     pub rules: &'a Rules,
     /// Their family.
     pub family: Family,
-    chains: Vec<Prepared<'a>>,
-    circular: FxHashSet<RuleId>,
+    chains: Arc<[Prepared<'a>]>,
+    circular: Arc<FxHashSet<RuleId>>,
+    /// For each hook, the base chains that a packet passes.
+    courses: Arc<BTreeMap<Hook, Course>>,
+    /// Rules that are left out, in ascending order.
+    without: Arc<[RuleId]>,
     /// Whether any rule translates packets, untracks them, or asks whether one did.
     pub(super) changes_packets: bool,
     untracks: bool,
-    translations: Vec<&'a Translation>,
+    translations: Arc<[&'a Translation]>,
     /// Whether any rule asks what a packet was before it was translated.
     pub(super) asks_original: bool,
 }
+
+/// All of them.
+const HOOKS: [Hook; 7] = [
+    Hook::Ingress,
+    Hook::Prerouting,
+    Hook::Input,
+    Hook::Forward,
+    Hook::Output,
+    Hook::Postrouting,
+    Hook::Egress,
+];
 
 /// One chain: its matches in the order of its rules, and the index over them.
 #[derive(Debug)]
@@ -54,7 +71,9 @@ impl<'a> Program<'a> {
             rules,
             family,
             chains: chains.collect(),
-            circular: circular_jumps(rules).into_iter().collect(),
+            circular: Arc::new(circular_jumps(rules).into_iter().collect()),
+            courses: Arc::new(HOOKS.map(|hook| (hook, rules.course(hook))).into()),
+            without: Arc::from([]),
             changes_packets: all().any(changes_packets),
             untracks: all().any(|rule| rule.effects.contains(&Effect::Untrack)),
             translations: all().filter_map(Rule::translation).collect(),
@@ -65,10 +84,31 @@ impl<'a> Program<'a> {
         }
     }
 
+    /// The same rules without these, as if they had been deleted. Costs nothing.
+    #[must_use]
+    pub fn without(&self, mut left_out: Vec<RuleId>) -> Self {
+        left_out.sort_unstable();
+        Self {
+            without: left_out.into(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a rule is left out.
+    pub(super) fn leaves_out(&self, id: RuleId) -> bool {
+        !self.without.is_empty() && self.without.binary_search(&id).is_ok()
+    }
+
     /// The base chains that a packet passes when the host is asked about this hook.
     #[must_use]
     pub fn course(&self, hook: Hook) -> Course {
-        self.rules.course(hook)
+        self.courses.get(&hook).cloned().unwrap_or_default()
+    }
+
+    /// Whether any rule gives packets other addresses or ports.
+    #[must_use]
+    pub fn translates(&self) -> bool {
+        !self.translations.is_empty()
     }
 
     /// Whether a jump of this rule lies on a circle, so that its effect is unknown.
@@ -91,7 +131,7 @@ impl<'a> Program<'a> {
             own.state = Cube::any(self.family).state;
         }
         let mut translated = own.clone();
-        for to in &self.translations {
+        for to in self.translations.iter() {
             let mut origin = own.clone();
             if !to.frees(&mut origin, self.family) {
                 continue;
@@ -122,6 +162,13 @@ impl<'a> Program<'a> {
         let mut found = Vec::new();
         if let Some(prepared) = self.chains.get(chain.0 as usize) {
             prepared.index.overlapping(cube, &mut found);
+            if !self.without.is_empty() {
+                let rule = |at: &u32| prepared.entries.get(*at as usize).map(|entry| entry.rule);
+                found.retain(|at| {
+                    let id = rule(at).map(|index| RuleId { chain, index });
+                    !id.is_some_and(|id| self.leaves_out(id))
+                });
+            }
         }
         found
     }

@@ -19,7 +19,7 @@ pub(crate) fn rule(matches: Vec<Cube>, action: Action) -> Rule {
     Rule::new(matches, action, span())
 }
 
-fn changing(matches: Vec<Cube>, effect: Effect) -> Rule {
+pub(crate) fn changing(matches: Vec<Cube>, effect: Effect) -> Rule {
     let action = match &effect {
         Effect::Translate(_) => Action::Accept,
         _ => Action::Continue,
@@ -136,7 +136,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 /// What rules may do in a chain that is not about address translation.
-fn effect() -> impl Strategy<Value = Effect> {
+pub(crate) fn effect() -> impl Strategy<Value = Effect> {
     let bits = || (0u32..4, 0u32..4);
     prop_oneof![
         2 => bits().prop_map(|(clear, flip)| Effect::SetMark { clear, flip }),
@@ -148,7 +148,7 @@ fn effect() -> impl Strategy<Value = Effect> {
 }
 
 /// Destinations up to 3 are local, above that there are two interfaces.
-fn translation() -> impl Strategy<Value = Effect> {
+pub(crate) fn translation() -> impl Strategy<Value = Effect> {
     let some = |from: u128| prop_oneof![Just(None), (from..7).prop_map(Some)];
     let translation = (some(0), some(0), any::<bool>(), any::<bool>());
     translation.prop_map(|(source, destination, port, wide)| {
@@ -247,6 +247,20 @@ pub(crate) fn firewall() -> impl Strategy<Value = Firewall> {
             ];
             firewall
         })
+}
+
+/// Firewalls that leave nothing to chance: where the kernel chooses, diagrams give up.
+pub(crate) fn settled() -> impl Strategy<Value = Firewall> {
+    firewall().prop_map(|mut firewall| {
+        let rules = firewall.v4.chains.iter_mut().flat_map(|c| &mut c.rules);
+        for effect in rules.flat_map(|rule| &mut rule.effects) {
+            if let Effect::Translate(to) = effect {
+                let first = |set: &Ranges<u128>| set.hull().map(|(lo, _)| Ranges::single(lo));
+                to.destination = to.destination.as_ref().and_then(first);
+            }
+        }
+        firewall
+    })
 }
 
 fn with_ttl(ttl: u128) -> RareValues {

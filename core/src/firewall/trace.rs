@@ -35,12 +35,14 @@ pub enum Verdict {
 }
 
 /// Something on the packet's way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// It enters a base chain.
     Enter(ChainId),
     /// It matches a rule.
     Match(RuleId),
+    /// The rule changes it: what it is from now on.
+    Changed(Box<Packet>),
     /// This ended its way through a base chain, with this verdict.
     Decided(Decider, Verdict),
 }
@@ -92,6 +94,16 @@ struct Assumed {
     fields: Extra,
 }
 
+/// What is true of a packet beside what it tells itself.
+#[derive(Clone, Default)]
+pub struct World(Assumed);
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("World").field(&self.0.predicates).finish()
+    }
+}
+
 const CIRCLE: &str = "chains call each other in a circle";
 const CHOICE: &str = "the kernel chooses one of several addresses or ports";
 const ROUTE: &str = "where the translated packet goes is not known: give the host's addresses and routes (`--host-addresses`, `--host-routes`)";
@@ -131,6 +143,51 @@ impl Program<'_> {
     pub fn trace(&self, unknowns: &[Unknown], hook: Hook, packet: &Packet) -> Traced {
         explore(self.rules, Some(self), unknowns, hook, packet)
     }
+
+    /// A packet's way in one world, and its fate: where its way asks for what is not known, the
+    /// world goes on being the one that is given, and fits no rule that asks for more. What was
+    /// asked is added to the world. None where nobody knows, or too much is asked for.
+    #[must_use]
+    pub fn trace_in_world(
+        &self,
+        hook: Hook,
+        packet: &Packet,
+        world: &mut World,
+    ) -> Option<(Verdict, Vec<Step>)> {
+        let courses = [hook, other(hook)].map(|hook| self.course(hook));
+        for _ in 0..MOST_RUNS {
+            let mut run = Run {
+                rules: self.rules,
+                program: Some(self),
+                packet: *packet,
+                assumed: &world.0,
+                loose: Vec::new(),
+                translated_by: None,
+                steps: Vec::new(),
+                taken: 0,
+            };
+            match run.course(hook, &courses) {
+                Ok(verdict) => return Some((verdict, run.steps)),
+                Err(Stop::Needs(_, question)) => {
+                    let answered = world.0.split(question).pop()?;
+                    world.0 = answered;
+                }
+                Err(Stop::Unknown(..)) => return None,
+            }
+        }
+        None
+    }
+}
+
+impl World {
+    /// One in which these predicates have these truth values.
+    #[must_use]
+    pub fn of(predicates: impl IntoIterator<Item = (u32, bool)>) -> Self {
+        Self(Assumed {
+            predicates: predicates.into_iter().collect(),
+            fields: Extra::default(),
+        })
+    }
 }
 
 /// Runs the packet under every combination of what its way asks for and nobody knows.
@@ -141,7 +198,11 @@ fn explore(
     hook: Hook,
     packet: &Packet,
 ) -> Traced {
-    let courses = [hook, other(hook)].map(|hook| rules.course(hook));
+    let course = |hook| match program {
+        Some(program) => program.course(hook),
+        None => rules.course(hook),
+    };
+    let courses = [hook, other(hook)].map(course);
     let mut open: Vec<Assumed> = vec![Assumed::default()];
     let mut first: Option<(Verdict, Vec<Step>)> = None;
     let mut verdicts = BTreeSet::new();
@@ -186,10 +247,10 @@ fn explore(
         }
         verdicts.insert(verdict);
         let deciders = |steps: &[Step]| {
-            let decided = steps.iter().copied();
-            decided
-                .filter(|step| matches!(step, Step::Decided(..)))
-                .collect::<Vec<_>>()
+            let decided = steps
+                .iter()
+                .filter(|step| matches!(step, Step::Decided(..)));
+            decided.cloned().collect::<Vec<_>>()
         };
         match &first {
             Some((_, steps)) => one_way &= deciders(steps) == deciders(&run.steps),
@@ -360,7 +421,8 @@ impl Run<'_> {
                 continue;
             };
             let at = RuleId { chain: id, index };
-            if !self.matches(at, &rule.matches)? {
+            let left_out = self.program.is_some_and(|program| program.leaves_out(at));
+            if left_out || !self.matches(at, &rule.matches)? {
                 continue;
             }
             self.steps.push(Step::Match(at));
@@ -394,6 +456,9 @@ impl Run<'_> {
         if let Some(to) = rule.translation() {
             self.translated_by = Some(at);
             self.loose.extend(effect::loose(at, to));
+        }
+        if !rule.effects.is_empty() {
+            self.steps.push(Step::Changed(Box::new(self.packet)));
         }
     }
 

@@ -18,6 +18,19 @@ impl Budget {
         Self { left: steps }
     }
 
+    /// Sets at most this many steps aside, for an operation of many.
+    #[must_use]
+    pub fn share(&mut self, most: u64) -> Self {
+        let left = self.left.min(most);
+        self.left -= left;
+        Self { left }
+    }
+
+    /// Takes back what an operation did not need.
+    pub fn give_back(&mut self, rest: Self) {
+        self.left = self.left.saturating_add(rest.left);
+    }
+
     /// Takes one step.
     ///
     /// # Errors

@@ -87,6 +87,14 @@ impl Literals {
         self.0.is_empty()
     }
 
+    /// The same assumptions about other predicates. `number` gives different ones different numbers.
+    #[must_use]
+    pub fn renumbered(&self, number: impl Fn(u32) -> u32) -> Self {
+        let mut all: SmallVec<_> = self.iter().map(|(p, holds)| (number(p), holds)).collect();
+        all.sort_unstable();
+        Self(all)
+    }
+
     /// Both assumptions; none when they contradict.
     pub(super) fn and(&self, other: &Self) -> Option<Self> {
         let mut out = self.clone();

@@ -95,7 +95,10 @@ pub mod extension_headers {
 
 /// Sets of values of rare fields; every value where a field is not mentioned.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct Extra(Option<Arc<[(Rare, Ranges<u128>)]>>);
+pub struct Extra(Option<Arc<[Narrowed]>>);
+
+/// A field and the values that it may have.
+type Narrowed = (Rare, Ranges<u128>);
 
 /// Values of one packet's rare fields; those that nobody knows are absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

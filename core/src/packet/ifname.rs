@@ -92,10 +92,9 @@ fn encode(text: &str, fill: u8) -> u128 {
 
 impl fmt::Display for IfName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0.to_be_bytes().into_iter().take_while(|&b| b != 0) {
-            write!(f, "{}", char::from(byte))?;
-        }
-        Ok(())
+        let bytes = self.0.to_be_bytes();
+        let name = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
+        f.write_str(&String::from_utf8_lossy(name))
     }
 }
 
@@ -111,11 +110,13 @@ mod tests {
 
     #[test]
     fn a_prefix_is_an_interval() {
-        let cali = IfName::starting_with("cali").unwrap_or(Ranges::empty());
+        let cali = IfName::starting_with("cali").unwrap_or_default();
         let has = |name| IfName::new(name).is_some_and(|n| cali.contains(n.0));
         assert!(has("cali") && has("cali0123456789a") && !has("cal") && !has("calj"));
         assert!(IfName::new("sixteen-letters!").is_none());
-        let all = IfName::starting_with("").unwrap_or(Ranges::empty());
+        let shown = |name: &str| IfName::new(name).map(|name| name.to_string());
+        assert_eq!(shown("käse0").as_deref(), Some("käse0"));
+        let all = IfName::starting_with("").unwrap_or_default();
         assert!(all.is_full() && all.contains(IfName::NONE.0));
     }
 

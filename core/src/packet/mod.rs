@@ -14,6 +14,7 @@ mod extra;
 mod fields;
 mod ifname;
 mod index;
+mod parts;
 mod ranges;
 mod set;
 pub mod show;
@@ -25,6 +26,7 @@ pub use extra::{Extra, Holds, Rare, RareValues, changed, changes, extension_head
 pub use fields::{Bits, ByteSet, FieldSet, MarkBits};
 pub use ifname::IfName;
 pub use index::Index;
+pub use parts::Parts;
 pub use ranges::{Bound, Ranges};
 pub use set::PacketSet;
 pub use value::{CtState, Fragment, Packet, tcp_flags};

@@ -96,7 +96,7 @@ pub fn flags(flags: u8) -> String {
     }
 }
 
-fn protocols(set: ByteSet) -> String {
+pub(super) fn protocols(set: ByteSet) -> String {
     if set == ByteSet::FULL {
         return "any protocol".into();
     }

@@ -18,14 +18,20 @@ pub mod tcp_flags {
     pub const ACK: u8 = 0x10;
     /// URG.
     pub const URG: u8 = 0x20;
+    /// ECE (RFC 3168).
+    pub const ECE: u8 = 0x40;
+    /// CWR (RFC 3168).
+    pub const CWR: u8 = 0x80;
     /// Letters in the order in which they are written.
-    pub const LETTERS: [(char, u8); 6] = [
+    pub const LETTERS: [(char, u8); 8] = [
         ('F', FIN),
         ('S', SYN),
         ('R', RST),
         ('P', PSH),
         ('A', ACK),
         ('U', URG),
+        ('E', ECE),
+        ('C', CWR),
     ];
 }
 

@@ -82,7 +82,7 @@ fn line<'c>(cells: impl Iterator<Item = &'c str>) -> String {
 }
 
 /// Text that Markdown shows as it is, inside a table too.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in super::one_line(text).chars() {
         if "\\`*_[]<>|&~$#!".contains(c) {

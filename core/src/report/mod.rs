@@ -2,6 +2,7 @@
 //!
 //! One function for each kind of result; [`RESOLVE_FORMATS`] lists the formats of a resolved site.
 
+mod compare;
 mod csv;
 mod dot;
 mod entries;
@@ -15,9 +16,10 @@ mod text;
 mod trace;
 mod words;
 
+pub use compare::{compare, compare_markdown};
 pub use entries::GroupBy;
 pub use table::{catalog_list, catalog_table};
-pub use text::{diagnostics, explanations, lint};
+pub use text::{audit, diagnostics, explanations, lint};
 pub use trace::{json_line, packets};
 
 use crate::engine::{Language, ResolveResult};

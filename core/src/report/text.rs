@@ -3,7 +3,7 @@
 use super::one_line;
 use crate::diagnostic::Severity;
 use crate::engine::{
-    DiagnosticData, ExplainResult, FindingData, LintResult, Place, RequirementData,
+    AuditResult, DiagnosticData, ExplainResult, FindingData, LintResult, Place, RequirementData,
 };
 use annotate_snippets::{
     Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet,
@@ -45,14 +45,7 @@ pub fn lint(result: &LintResult, colour: bool) -> String {
     let requirements: BTreeMap<&str, &RequirementData> =
         requirements.map(|r| (r.id.as_str(), r)).collect();
     let mut out = String::new();
-    for one in &result.findings {
-        let message = format!("{}: {}", one.guards, one.message);
-        let title = level(one.severity)
-            .primary_title(message)
-            .id(one.code.as_str());
-        let elements = finding(one, &requirements);
-        render(&mut out, &renderer, title.elements(elements));
-    }
+    findings(&mut out, &renderer, &result.findings, &requirements);
     for one in &result.exports {
         let line = format!(
             "{}: {} checked in {} ({}), {}, {} not modelled",
@@ -76,6 +69,47 @@ pub fn lint(result: &LintResult, colour: bool) -> String {
         count(sum.notes, "note")
     ));
     out
+}
+
+/// The findings of an audit, then the counts. With `colour`, ANSI escapes.
+#[must_use]
+pub fn audit(result: &AuditResult, colour: bool) -> String {
+    let mut out = String::new();
+    let requirements = BTreeMap::new();
+    findings(&mut out, &renderer(colour), &result.findings, &requirements);
+    let export = &result.export;
+    let sum = &result.summary;
+    let line = format!(
+        "{} ({}): {}, {} not modelled; {}, {}, {}",
+        export.documents.join(", "),
+        export.dialects.join(", "),
+        count(export.rules, "rule"),
+        count(export.not_modelled.len(), "line"),
+        count(sum.errors, "error"),
+        count(sum.warnings, "warning"),
+        count(sum.notes, "note")
+    );
+    out.push_str(&format!("{}\n", one_line(&line)));
+    out
+}
+
+fn findings(
+    out: &mut String,
+    renderer: &Renderer,
+    all: &[FindingData],
+    requirements: &BTreeMap<&str, &RequirementData>,
+) {
+    for one in all {
+        let message = match one.guards.as_str() {
+            "" => one.message.clone(),
+            guards => format!("{guards}: {}", one.message),
+        };
+        let title = level(one.severity)
+            .primary_title(message)
+            .id(one.code.as_str());
+        let elements = finding(one, requirements);
+        render(out, renderer, title.elements(elements));
+    }
 }
 
 fn count(number: usize, of: &str) -> String {

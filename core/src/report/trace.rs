@@ -1,7 +1,7 @@
 //! A packet's way, rule by rule.
 
 use super::one_line;
-use crate::engine::{StepData, TraceResult, TracedPacket};
+use crate::engine::{DependsOn, StepData, TraceResult, TracedPacket};
 
 /// Packets in words: what each met on its way, then its fate.
 #[must_use]
@@ -29,14 +29,19 @@ fn packet(packet: &TracedPacket) -> String {
         out.push_str(&format!("  {}\n", one_line(&packet.path.join(" → "))));
     }
     for one in &packet.depends_on {
-        let source = one
-            .source
-            .as_ref()
-            .map_or(String::new(), |s| format!("{s}:"));
-        let text = format!("  depends on {source}{}: {}", one.line, one.why);
-        out.push_str(&format!("{}\n", one_line(&text)));
+        out.push_str(&dependency("depends on", one));
+    }
+    for one in &packet.path_depends_on {
+        out.push_str(&dependency("the way to it depends on", one));
     }
     out
+}
+
+fn dependency(what: &str, one: &DependsOn) -> String {
+    let source = one.source.as_ref();
+    let source = source.map_or(String::new(), |s| format!("{s}:"));
+    let text = format!("  {what} {source}{}: {}", one.line, one.why);
+    format!("{}\n", one_line(&text))
 }
 
 fn one_step(step: &StepData) -> String {
@@ -57,7 +62,7 @@ fn one_step(step: &StepData) -> String {
 }
 
 /// A packet's answer as one line of `trace --packets`: a compact JSON object with the keys `id`,
-/// `verdict`, `path`, `line` and `depends_on`, those that are absent left out.
+/// `verdict`, `path`, `line`, `depends_on` and `path_depends_on`, those that are absent left out.
 #[must_use]
 pub fn json_line(packet: &TracedPacket) -> String {
     let bare = TracedPacket {

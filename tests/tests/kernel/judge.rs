@@ -1,42 +1,81 @@
 //! Portwright's answers beside the kernel's.
 
-use crate::observe::{Probe, Seen};
-use crate::rig::ROUTES_V6;
-use crate::wire::{self, Answer};
+use crate::ruleset::{HOST, Language};
+use crate::tally::Tally;
+use portwright::engine::PacketInput;
 use portwright::firewall::{
-    Action, Decider, End, Firewall, Hook, Outcome, Program, RejectWith, Step, Traced, Verdict,
-    trace,
+    Action, Chain, Decider, Effect, End, Firewall, Hook, Outcome, Program, RejectWith, Rule, Step,
+    Traced, Verdict,
 };
 use portwright::net::{Family, Protocol};
-use portwright::packet::{Budget, Cube, Fragment, IfName, MarkBits, Packet, tcp_flags};
-use serde_json::json;
+use portwright::packet::{Budget, CtState, Cube, MarkBits, Packet, tcp_flags};
+use portwright_cli::kernel::{Answer, Probe, SENDER, Seen, packet_type, wire_length};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::ops::{AddAssign, ControlFlow};
+use std::ops::ControlFlow;
 
 /// Most steps of a symbolic walk over all packets of a hook.
 const WALK_BUDGET: u64 = 200_000;
 
-/// How Portwright did.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Score {
-    /// Probes judged.
-    pub probes: usize,
-    /// Probes whose verdict Portwright calls unknown.
-    pub unknown: usize,
-    /// Probes that were also looked up in a symbolic walk over all packets.
-    pub in_walks: usize,
-    /// Verdicts of the kernel: accept, drop, reject.
-    pub verdicts: [usize; 3],
+/// One firewall under judgement.
+pub struct Judge<'a> {
+    firewall: &'a Firewall,
+    language: Language,
+    programs: [Program<'a>; 2],
+    /// What a walk over all packets of a hook found, where it was affordable.
+    walks: Vec<(Family, Hook, Option<Vec<Outcome>>)>,
+    /// So far.
+    pub tally: Tally,
+    /// Whether an unknown verdict counts as a fault.
+    pub certain: bool,
+    /// Whether the order in which base chains were passed is not known.
+    pub unordered: bool,
 }
 
-impl AddAssign for Score {
-    fn add_assign(&mut self, other: Self) {
-        self.probes += other.probes;
-        self.unknown += other.unknown;
-        self.in_walks += other.in_walks;
-        for (mine, more) in self.verdicts.iter_mut().zip(other.verdicts) {
-            *mine += more;
+/// The packet that Portwright is asked about.
+pub fn packet(probe: &Probe, seen: &Seen) -> Result<Packet, String> {
+    let mut probe = probe.clone();
+    probe.state = match seen.state {
+        // Rules said so, not the packet: Portwright must find out.
+        Some(CtState::Untracked) | None if probe.state == CtState::New => first_state(&probe),
+        Some(CtState::Untracked) | None => probe.state,
+        Some(state) => state,
+    };
+    let mut fields = probe.to_json();
+    // What is the rig's doing.
+    fields["length"] = wire_length(&probe).into();
+    if probe.hook != Hook::Output {
+        let sender = probe.source_mac.unwrap_or(SENDER);
+        fields["src_mac"] = sender.map(|byte| format!("{byte:02x}")).join(":").into();
+        fields["pkt_type"] = packet_type(&probe, &HOST).into();
+    } else {
+        fields["uid"] = probe.uid.into();
+    }
+    let input: PacketInput = serde_json::from_value(fields).map_err(|e| e.to_string())?;
+    input.packet().map(|(_, packet)| packet)
+}
+
+/// What connection tracking says of a packet that belongs to no flow (facts of the kernel, with
+/// `nf_conntrack_tcp_loose`).
+fn first_state(probe: &Probe) -> CtState {
+    let tracked = match probe.protocol {
+        Protocol::TCP => {
+            let flags = probe.flags & 0x3f & !tcp_flags::PSH;
+            let flags = flags & !tcp_flags::URG;
+            // PSH and URG do not matter; any other flag beside one of these two does.
+            flags == tcp_flags::ACK || flags == tcp_flags::SYN
         }
+        Protocol::ICMP => matches!(probe.source_port, 8 | 13 | 15 | 17),
+        Protocol::ICMPV6 => match probe.source_port {
+            130..=136 | 143 | 151 | 152 => return CtState::Untracked,
+            kind => matches!(kind, 128 | 139),
+        },
+        _ => true,
+    };
+    if tracked {
+        CtState::New
+    } else {
+        CtState::Invalid
     }
 }
 
@@ -48,187 +87,223 @@ fn steps(firewall: &Firewall, packet: &Packet, traced: &Traced) -> Vec<String> {
             .chain(id)
             .map(|chain| format!("{}/{}", chain.table, chain.name))
     };
+    let number = |id| rules.rule(id).map(|rule| rule.number);
     let name = |step: &Step| match *step {
-        Step::Match(id) => Some(format!("{}/{}", place(id.chain)?, id.index + 1)),
+        Step::Match(id) => Some(format!("{}/{}", place(id.chain)?, number(id)?)),
         Step::Decided(Decider::Policy(id), _) => Some(format!("{}/policy", place(id)?)),
         _ => None,
     };
-    traced.steps.iter().filter_map(name).collect()
+    let mut names: Vec<String> = traced.steps.iter().filter_map(name).collect();
+    // Several rules of the model may be parts of one of the kernel's.
+    names.dedup();
+    names
 }
 
-/// The kernel's verdict, given what Portwright's rule that decided would answer.
-fn verdict(seen: &Seen) -> &'static str {
-    match seen {
-        Seen { survived: true, .. } => "accept",
-        Seen {
-            answer: Some(_), ..
-        } => "reject",
-        _ => "drop",
-    }
-}
-
-/// Whether a packet must not be answered, so that a reject looks like a drop.
-fn never_answered(probe: &Probe) -> bool {
-    let packet = &probe.packet;
-    probe.hook == Hook::Output
-        || packet.fragment == Fragment::Later
-        || (packet.protocol == Protocol::TCP && packet.flags & tcp_flags::RST != 0)
-        || wire::is_icmp_error(packet)
-        // A type that the kernel does not know may be an error.
-        || (packet.protocol == Protocol::ICMP && packet.source_port > 18)
-        || is_to_many(packet)
-        || fails_checksum(packet)
-        // The first address of a routed network is a subnet-router anycast address (RFC 4291).
-        || (packet.family == Family::V6 && ROUTES_V6.iter().any(|route| route.0 == packet.source))
-}
-
-/// Whether the destination is a broadcast or multicast address, or the source no single host.
-fn is_to_many(packet: &Packet) -> bool {
-    match packet.family.address(packet.destination) {
-        std::net::IpAddr::V4(address) => address.is_multicast() || address.octets()[3] == 255,
-        std::net::IpAddr::V6(address) => address.is_multicast(),
-    }
-}
-
-/// IPv6 answers a packet of any other protocol only when its bytes sum up as UDP's would.
-fn fails_checksum(packet: &Packet) -> bool {
-    let summed = [
-        Protocol::TCP,
-        Protocol::UDP,
-        Protocol::UDPLITE,
-        Protocol::ICMPV6,
-    ];
-    packet.family == Family::V6 && !summed.contains(&packet.protocol)
-}
-
-fn agrees(probe: &Probe, seen: &Seen, traced: &Traced, firewall: &Firewall) -> bool {
-    match traced.verdict {
-        Verdict::Accept => seen.survived,
-        Verdict::Drop => !seen.survived && seen.answer.is_none(),
-        Verdict::Reject if seen.survived => false,
-        Verdict::Reject => match (seen.answer, rejects_with(firewall, probe, traced)) {
-            (None, _) => never_answered(probe),
-            (Some(Answer::Reset), Some(RejectWith::TcpReset)) => true,
-            (Some(Answer::Error), Some(RejectWith::Icmp(_))) => true,
-            _ => false,
-        },
-        Verdict::Unknown => true,
-    }
-}
-
-fn rejects_with<'a>(
-    firewall: &'a Firewall,
-    probe: &Probe,
-    traced: &Traced,
-) -> Option<&'a RejectWith> {
-    let Some(Step::Decided(Decider::Rule(id), _)) = traced.steps.last() else {
-        return None;
+/// What ended each base chain, as the observer names it.
+fn path(firewall: &Firewall, packet: &Packet, traced: &Traced) -> Vec<String> {
+    let rules = firewall.rules(packet.family);
+    let chain = |id| {
+        let chain = rules.chain(id);
+        chain.map_or(String::new(), |c| format!("{}/{}", c.table, c.name))
     };
-    match &firewall.rules(probe.packet.family).rule(*id)?.action {
-        Action::Reject(with) => Some(with),
+    let ends = traced.steps.iter().filter_map(|step| match step {
+        Step::Decided(by, verdict) => {
+            let verdict = format!("{verdict:?}").to_lowercase();
+            Some(match *by {
+                Decider::Rule(id) => {
+                    let number = rules.rule(id).map_or(0, |rule| rule.number);
+                    format!("{}/{number}:{verdict}", chain(id.chain))
+                }
+                Decider::Policy(id) => format!("{}/policy:{verdict}", chain(id)),
+            })
+        }
         _ => None,
-    }
+    });
+    ends.collect()
 }
 
-/// One firewall under judgement.
-pub struct Judge<'a> {
-    firewall: &'a Firewall,
-    programs: [Program<'a>; 2],
-    /// What a walk over all packets of a hook found, where it was affordable.
-    walks: Vec<(Hook, Option<Vec<Outcome>>)>,
-    /// So far.
-    pub score: Score,
+/// Whether a sender who was told something was told what the rule says.
+fn answer_agrees(firewall: &Firewall, packet: &Packet, traced: &Traced, seen: &Seen) -> bool {
+    let Some(answer) = seen.answer else {
+        // Many packets must not be answered; the rule that decided is compared anyhow.
+        return true;
+    };
+    let Some(Step::Decided(Decider::Rule(id), Verdict::Reject)) = traced.steps.last() else {
+        return false;
+    };
+    let rule = firewall.rules(packet.family).rule(*id);
+    matches!(
+        (answer, rule.map(|rule| &rule.action)),
+        (Answer::Reset, Some(Action::Reject(RejectWith::TcpReset)))
+            | (Answer::Error(..), Some(Action::Reject(RejectWith::Icmp(_))))
+    )
 }
 
 impl<'a> Judge<'a> {
-    /// Judges this one.
-    pub fn new(firewall: &'a Firewall) -> Self {
+    /// Judges this one, which was read from exports in this language.
+    pub fn new(firewall: &'a Firewall, language: Language) -> Self {
+        let programs = [
+            Program::new(&firewall.v4, Family::V4),
+            Program::new(&firewall.v6, Family::V6),
+        ];
         Self {
             firewall,
-            programs: [
-                Program::new(&firewall.v4, Family::V4),
-                Program::new(&firewall.v6, Family::V6),
-            ],
+            language,
+            programs,
             walks: Vec::new(),
-            score: Score::default(),
+            tally: Tally::default(),
+            certain: false,
+            unordered: false,
         }
     }
 
     /// Compares the answers for one probe; both, for people, where they disagree.
-    pub fn judge(&mut self, mut probe: Probe, seen: &Seen) -> Result<(), String> {
-        probe.packet.state = seen.state.unwrap_or(probe.packet.state);
-        let traced = trace(self.firewall, probe.hook, &probe.packet);
-        let ours = steps(self.firewall, &probe.packet, &traced);
-        let known = traced.verdict != Verdict::Unknown;
-        self.score.probes += 1;
-        self.score.unknown += usize::from(!known);
-        self.score.verdicts[["accept", "drop", "reject"]
-            .iter()
-            .position(|v| *v == verdict(seen))
-            .unwrap()] += 1;
+    pub fn judge(&mut self, probe: &Probe, seen: &Seen) -> Result<(), String> {
+        let packet = packet(probe, seen).map_err(|e| format!("{}: {e}\n", probe.to_json()))?;
+        let family = packet.family as usize;
+        let traced = self.programs[family].trace(&self.firewall.unknowns, probe.hook, &packet);
+        let faults = self.faults(probe, &packet, &traced, seen);
+        let verdict = ["accept", "drop", "reject"];
+        let verdict = verdict.iter().position(|v| *v == seen.verdict());
+        let unknown = traced.verdict == Verdict::Unknown;
+        for dependency in traced.depends_on.iter().filter(|_| unknown) {
+            let why = self.tally.reasons.entry(dependency.why.clone());
+            *why.or_default() += 1;
+        }
+        let counts = self.tally.at(self.language, packet.family, probe.hook);
+        counts.probes += 1;
+        counts.judged += 1;
+        counts.unknown += usize::from(unknown);
+        match verdict {
+            Some(at) => counts.verdicts[at] += 1,
+            None => counts.lost += 1,
+        }
+        if faults.is_empty() {
+            return Ok(());
+        }
+        counts.mismatches += 1;
+        Err(format!(
+            "{faults}packet: {}\nkernel: {} {:?} ({:?}) via {}\n        all: {}\nours:   {:?} via {}\n        all: {}\n{}",
+            probe.to_json(),
+            seen.verdict(),
+            seen.answer,
+            seen.state,
+            seen.path.join(" > "),
+            seen.steps.join(" > "),
+            traced.verdict,
+            path(self.firewall, &packet, &traced).join(" > "),
+            steps(self.firewall, &packet, &traced).join(" > "),
+            traced
+                .depends_on
+                .iter()
+                .map(|d| format!("        depends on {}\n", d.why))
+                .collect::<String>(),
+        ))
+    }
+
+    fn faults(&mut self, probe: &Probe, packet: &Packet, traced: &Traced, seen: &Seen) -> String {
         let mut faults = String::new();
-        if !agrees(&probe, seen, &traced, self.firewall) {
-            let _ = writeln!(faults, "verdicts differ");
+        let mut ours = [
+            steps(self.firewall, packet, traced),
+            path(self.firewall, packet, traced),
+        ];
+        let mut theirs = [seen.steps.clone(), seen.path.clone()];
+        // What only logs or counts, and may match or not, is on no certain way.
+        let idle = self.idle(packet.family);
+        ours[0].retain(|step| !idle.contains(step));
+        theirs[0].retain(|step| !idle.contains(step));
+        if self.unordered {
+            ours.iter_mut().for_each(|list| list.sort());
+            theirs.iter_mut().for_each(|list| list.sort());
         }
-        if known && ours != seen.steps {
-            let _ = writeln!(faults, "ways differ");
+        let known = traced.verdict != Verdict::Unknown;
+        let verdict = format!("{:?}", traced.verdict).to_lowercase();
+        if known && seen.verdict() == "lost" {
+            if !ours[0].starts_with(&theirs[0]) {
+                faults += "ways differ up to where the kernel lost it\n";
+            }
+        } else if known {
+            if verdict != seen.verdict() {
+                faults += "verdicts differ\n";
+            }
+            if traced.way_depends_on.is_empty() && ours != theirs {
+                faults += "ways differ\n";
+            }
+            if !answer_agrees(self.firewall, packet, traced, seen) {
+                faults += "the sender was told otherwise\n";
+            }
+        } else if self.certain {
+            faults += "no certain answer\n";
         }
-        let family = probe.packet.family as usize;
-        let single = walk(
-            &self.programs[family],
-            probe.hook,
-            Cube::packet(&probe.packet),
-            u64::MAX,
-        );
-        let single = single.unwrap_or_default();
-        if !walk_agrees(&single.iter().collect::<Vec<_>>(), &traced) {
+        let program = &self.programs[packet.family as usize];
+        let single = walk(program, probe.hook, Cube::packet(packet), u64::MAX).unwrap_or_default();
+        if !walk_agrees(&single.iter().collect::<Vec<_>>(), traced) {
             let _ = writeln!(
                 faults,
                 "the walk of this one packet differs: {}",
                 ends(&single)
             );
         }
-        if let Some(found) = self.lookup(&probe) {
-            if !walk_agrees(&found, &traced) {
-                let _ = writeln!(faults, "the walk of all packets differs for this one");
+        let mut looked_up = false;
+        if let Some(found) = self.lookup(probe.hook, packet) {
+            looked_up = true;
+            if !walk_agrees(&found, traced) {
+                let found = found.into_iter().cloned().collect::<Vec<_>>();
+                let _ = writeln!(
+                    faults,
+                    "the walk of all packets differs for this one: {}",
+                    ends(&found)
+                );
             }
-            self.score.in_walks += 1;
         }
-        if faults.is_empty() {
-            return Ok(());
-        }
-        Err(format!(
-            "{faults}packet: {}\nkernel: {} {:?} via {}\nours:   {:?} via {}\n",
-            json(&probe),
-            verdict(seen),
-            seen.answer,
-            seen.steps.join(" > "),
-            traced.verdict,
-            ours.join(" > "),
-        ))
+        self.tally.in_walks += usize::from(looked_up);
+        faults
+    }
+
+    /// Rules on which no verdict depends by themselves, as the observer names them: without effect
+    /// and with a match that is not modelled, or about marks of connections, which packets without
+    /// one do not have.
+    fn idle(&self, family: Family) -> BTreeSet<String> {
+        let rules = self.firewall.rules(family);
+        let of_chain = |chain: &Chain| {
+            let idle = chain.rules.iter().filter(|rule| {
+                let open = rule.matches.iter().any(|cube| !cube.unknown.is_empty());
+                let marks = rule.effects.iter().any(|effect| {
+                    matches!(
+                        effect,
+                        Effect::SetConnMark { .. }
+                            | Effect::MarkFromConn { .. }
+                            | Effect::ConnFromMark { .. }
+                    )
+                });
+                rule.action == Action::Continue && (marks || open && rule.effects.is_empty())
+            });
+            let name = |rule: &Rule| format!("{}/{}/{}", chain.table, chain.name, rule.number);
+            idle.map(name).collect::<Vec<_>>()
+        };
+        rules.chains.iter().flat_map(of_chain).collect()
     }
 
     /// The outcomes of the walk over all packets in which this one is.
-    fn lookup(&mut self, probe: &Probe) -> Option<Vec<&Outcome>> {
-        let family = probe.packet.family;
-        if !self.walks.iter().any(|(hook, _)| *hook == probe.hook) {
+    fn lookup(&mut self, hook: Hook, packet: &Packet) -> Option<Vec<&Outcome>> {
+        let family = packet.family;
+        let same =
+            |entry: &&(Family, Hook, Option<Vec<Outcome>>)| (entry.0, entry.1) == (family, hook);
+        if !self.walks.iter().any(|entry| same(&entry)) {
             let mut all = Cube::any(family);
-            all.mark = MarkBits {
+            let unmarked = MarkBits {
                 care: u32::MAX,
                 value: 0,
             };
-            let outcomes = walk(
-                &self.programs[family as usize],
-                probe.hook,
-                all,
-                WALK_BUDGET,
-            );
-            self.walks.push((probe.hook, outcomes));
+            (all.mark, all.conn_mark) = (unmarked, unmarked);
+            let outcomes = walk(&self.programs[family as usize], hook, all, WALK_BUDGET);
+            self.walks.push((family, hook, outcomes));
         }
-        let (_, outcomes) = self.walks.iter().find(|(hook, _)| *hook == probe.hook)?;
+        let (.., outcomes) = self.walks.iter().find(same)?;
+        let one = Cube::packet(packet);
         let holds = |outcome: &&Outcome| {
             let cube = outcome.cube.clone().without_assumptions();
-            cube.contains(&probe.packet, |_| true)
+            cube.overlaps(&one)
         };
         Some(outcomes.as_ref()?.iter().filter(holds).collect())
     }
@@ -282,50 +357,4 @@ fn ends(outcomes: &[Outcome]) -> String {
         let _ = write!(text, "{:?} via {:?}; ", outcome.end, outcome.via);
     }
     text
-}
-
-/// A probe as `portwright trace --packets` takes it.
-pub fn json(probe: &Probe) -> String {
-    let packet = &probe.packet;
-    let name =
-        |interface: IfName| (interface != IfName::NONE).then(|| interface.to_string().into());
-    let letters = tcp_flags::LETTERS
-        .iter()
-        .filter(|(_, bit)| packet.flags & bit != 0);
-    let icmp = packet.protocol.is_icmp();
-    let ports = packet.protocol.has_ports();
-    let mut fields = json!({
-        "hook": probe.hook.to_string(),
-        "src": packet.family.address(packet.source),
-        "dst": packet.family.address(packet.destination),
-        "proto": packet.protocol.0,
-        "ct_state": packet.state.name(),
-    });
-    let mut set = |key: &str, value: Option<serde_json::Value>| {
-        if let Some(value) = value {
-            fields[key] = value;
-        }
-    };
-    set("sport", ports.then(|| packet.source_port.into()));
-    set("dport", ports.then(|| packet.destination_port.into()));
-    set("icmp_type", icmp.then(|| packet.source_port.into()));
-    set("icmp_code", icmp.then(|| packet.destination_port.into()));
-    let is_tcp = packet.protocol == Protocol::TCP;
-    set(
-        "tcp_flags",
-        is_tcp.then(|| {
-            letters
-                .map(|(letter, _)| *letter)
-                .collect::<String>()
-                .into()
-        }),
-    );
-    set("ct_dir", packet.state.is_reply().then(|| "reply".into()));
-    set("iface_in", name(packet.in_interface));
-    set("iface_out", name(packet.out_interface));
-    set(
-        "fragment",
-        (packet.fragment == Fragment::Later).then(|| "later".into()),
-    );
-    fields.to_string()
 }

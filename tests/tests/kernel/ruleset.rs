@@ -1,86 +1,83 @@
-//! Rulesets as a kernel takes them and gives them back.
+//! Rulesets as a kernel takes them and gives them back, and as Portwright reads them.
 
-use crate::rig::run;
-use portwright::dialect::{HostFacts, Loaded, load};
+use portwright::dialect::{DIALECTS, HostFacts, Loaded, load};
 use portwright::net::Family;
 use portwright::source::Sources;
+use portwright_cli::kernel::{Backend, Export, Fault, Host, Kind, host_facts, restore, save};
+use std::path::PathBuf;
+use std::sync::LazyLock;
 
-/// Which implementation holds the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backend {
-    /// ip_tables.
+/// What a ruleset is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Language {
+    /// iptables with the legacy backend.
     Legacy,
-    /// nf_tables.
+    /// iptables with the nf_tables backend.
+    IptablesNft,
+    /// nftables.
     Nft,
 }
 
-/// The backends.
-pub const BACKENDS: [Backend; 2] = [Backend::Legacy, Backend::Nft];
+impl Language {
+    pub const ALL: [Self; 3] = [Self::Legacy, Self::IptablesNft, Self::Nft];
 
-/// Rules and the sets they name.
-#[derive(Debug, Clone)]
-pub struct Ruleset {
-    /// Of which packets.
-    pub family: Family,
-    /// For `iptables-restore`, or as `iptables-save` gave it.
-    pub rules: String,
-    /// For `ipset restore`, or as `ipset save` gave it; empty where there are no sets.
-    pub sets: String,
-}
-
-impl Backend {
-    /// As the fixtures name it.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Legacy => "legacy",
+            Self::Legacy => "iptables-legacy",
+            Self::IptablesNft => "iptables-nft",
             Self::Nft => "nft",
         }
     }
 
-    fn program(self, family: Family, what: &str) -> String {
-        let six = if family == Family::V6 { "6" } else { "" };
-        format!("ip{six}tables-{}-{what}", self.name())
+    /// The kind of export of a family.
+    pub fn kind(self, family: Family) -> Kind {
+        match self {
+            Self::Legacy => Kind::Iptables(family, Backend::Legacy),
+            Self::IptablesNft => Kind::Iptables(family, Backend::Nft),
+            Self::Nft => Kind::Nft,
+        }
+    }
+
+    /// Whether Portwright reads it yet.
+    pub fn is_read(self) -> bool {
+        self != Self::Nft || DIALECTS.iter().any(|dialect| dialect.id == "nft-list")
     }
 }
 
-impl Ruleset {
-    /// Loads it into the current namespace and exports it again.
-    pub fn load(&self, backend: Backend) -> Result<Self, String> {
-        let mut sets = String::new();
-        if !self.sets.is_empty() {
-            run("ipset", &["restore"], &self.sets)?;
-            sets = run("ipset", &["save"], "")?;
-        }
-        // Waiting for the lock that all namespaces share.
-        let restore: &[&str] = match backend {
-            Backend::Legacy => &["-w", "30"],
-            Backend::Nft => &[],
-        };
-        run(
-            &backend.program(self.family, "restore"),
-            restore,
-            &self.rules,
-        )?;
-        let rules = run(&backend.program(self.family, "save"), &[], "")?;
-        Ok(Self {
-            family: self.family,
-            rules,
-            sets,
-        })
-    }
+/// The host of all tests but those that say otherwise.
+pub static HOST: LazyLock<Host> = LazyLock::new(|| {
+    let read = |name: &str| {
+        let path = fixtures().join("host").join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    Host::from_ip(&read("addr.json"), &read("route.json")).expect("the host of the tests is read")
+});
 
-    /// Lets Portwright read it, together with what `ip` says of the current namespace.
-    pub fn read(&self) -> Result<Loaded, String> {
-        let mut sources = Sources::default();
-        let mut exports = vec![sources.add("iptables-save", self.rules.as_str())];
-        if !self.sets.is_empty() {
-            exports.push(sources.add("ipset save", self.sets.as_str()));
-        }
-        let addresses = sources.add("ip -j addr", run("ip", &["-j", "addr"], "")?);
-        let table = ["-j", "route", "show", "table", "all"];
-        let routes = sources.add("ip -j route", run("ip", &table, "")?);
-        let host = HostFacts::from_ip(&sources, Some(addresses), Some(routes))
-            .map_err(|diagnostic| diagnostic.message)?;
-        Ok(load(&sources, &exports, None, &host))
-    }
+/// Where the kernel's fixtures are.
+pub fn fixtures() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/kernel")
+}
+
+/// Loads exports into the current namespace and takes them again: what is judged is what an
+/// administrator would export.
+pub fn reload(exports: &[Export]) -> Result<Vec<Export>, Fault> {
+    restore(exports)?;
+    let kinds: Vec<Kind> = exports.iter().map(|export| export.kind).collect();
+    let saved = kinds.iter().map(|&kind| save(kind, &kinds));
+    saved.collect()
+}
+
+/// Lets Portwright read exports, with what `ip` says of the current namespace.
+pub fn read(exports: &[Export]) -> Result<Loaded, Fault> {
+    let mut sources = Sources::default();
+    let ids: Vec<_> = exports
+        .iter()
+        .map(|export| sources.add(format!("{:?}", export.kind), export.text.as_str()))
+        .collect();
+    let [addresses, routes] = host_facts()?;
+    let addresses = sources.add("ip -j addr", addresses);
+    let routes = sources.add("ip -j route show table all", routes);
+    let facts = HostFacts::from_ip(&sources, Some(addresses), Some(routes));
+    let facts = facts.map_err(|diagnostic| Fault::Failed(diagnostic.message))?;
+    Ok(load(&sources, &ids, None, &facts))
 }

@@ -19,6 +19,9 @@ export type Outcome =
   | (LintResult & {
       operation: "lint";
     })
+  | (AuditResult & {
+      operation: "audit";
+    })
   | (TraceResult & {
       operation: "trace";
     })
@@ -60,6 +63,9 @@ export type Request =
     })
   | (LintRequest & {
       operation: "lint";
+    })
+  | (AuditRequest & {
+      operation: "audit";
     })
   | (TraceRequest & {
       operation: "trace";
@@ -508,7 +514,7 @@ export interface ExportData {
    */
   documents: string[];
   /**
-   * What it guards: a host's name, or `ZONE and ZONE`.
+   * What it guards: a host's name, or `ZONE and ZONE`; empty in an audit.
    */
   guards: string;
   /**
@@ -546,11 +552,11 @@ export interface FindingData {
    */
   flow?: string | null;
   /**
-   * What the export guards: a host's name, or `ZONE and ZONE`.
+   * What the export guards: a host's name, or `ZONE and ZONE`; empty in an audit.
    */
   guards: string;
   /**
-   * `input`, `output` or `forward`.
+   * `input`, `output`, `forward`, `prerouting` or `postrouting`.
    */
   hook?: string | null;
   /**
@@ -644,6 +650,40 @@ export interface LintSummary {
    * Required flows whose fate is unknown: the answer is incomplete.
    */
   unknown: number;
+  /**
+   * Of severity warning.
+   */
+  warnings: number;
+}
+/**
+ * Rule hygiene.
+ */
+export interface AuditResult {
+  /**
+   * What was checked, and how far it was understood.
+   */
+  export: ExportData;
+  /**
+   * The findings: by severity, then by code, then by line.
+   */
+  findings: FindingData[];
+  /**
+   * Counts.
+   */
+  summary: AuditSummary;
+}
+/**
+ * Counts of an audit.
+ */
+export interface AuditSummary {
+  /**
+   * Findings of severity error.
+   */
+  errors: number;
+  /**
+   * Of severity note.
+   */
+  notes: number;
   /**
    * Of severity warning.
    */
@@ -1082,6 +1122,35 @@ export interface ExportInput {
    * The host that they guard.
    */
   host?: string | null;
+}
+/**
+ * See [`Request::Audit`].
+ */
+export interface AuditRequest {
+  /**
+   * The host's own addresses: `ip -j addr`.
+   */
+  addresses?: Document | null;
+  /**
+   * The format, when detection should not decide.
+   */
+  dialect?: string | null;
+  /**
+   * Exports of one system.
+   */
+  documents?: Document[];
+  /**
+   * Not these codes.
+   */
+  ignore?: string[];
+  /**
+   * The host's routes: `ip -j route show table all`.
+   */
+  routes?: Document | null;
+  /**
+   * Only these codes (ids or names); all when empty.
+   */
+  select?: string[];
 }
 /**
  * See [`Request::Trace`].

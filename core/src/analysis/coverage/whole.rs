@@ -5,7 +5,7 @@ use crate::analysis::point::Point;
 use crate::analysis::region::Required;
 use crate::firewall::{Ask, Decided, End, MOST_NODES, Outcome};
 use crate::packet::diagram::{Diagrams, Field, Node};
-use crate::packet::{Cube, OverBudget, PacketSet};
+use crate::packet::{Cube, OverBudget, PacketSet, Rare};
 use smallvec::SmallVec;
 
 /// Cubes that are read out of each set, for people; the answer itself does not depend on it.
@@ -63,7 +63,8 @@ pub(super) fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudge
 
 /// The packets of a set whatever is not known about them, as [`regardless`] does it with a cube.
 fn widened(d: &mut Diagrams, set: Node, whole: Node, one: &Required) -> Result<Node, OverBudget> {
-    let mut fields = vec![Field::InInterface, Field::OutInterface];
+    let mut fields = vec![Field::InInterface, Field::OutInterface, Field::ConnMark];
+    fields.extend(Rare::ALL.map(Field::Rare));
     if one.unresolved {
         fields.extend([Field::Source, Field::Destination]);
     }
@@ -112,7 +113,7 @@ mod tests {
 
         /// Both ways give the same answer, and outcomes that show who is to blame.
         #[test]
-        fn agrees_with_the_walk(mut firewall in tests::firewall(), cube in tests::small_cube(), unresolved: bool) {
+        fn agrees_with_the_walk(mut firewall in tests::settled(), cube in tests::small_cube(), unresolved: bool) {
             for chain in &mut firewall.v4.chains {
                 for cube in chain.rules.iter_mut().step_by(3).flat_map(|rule| &mut rule.matches) {
                     cube.in_interface = Ranges::span(5, 10);
@@ -120,7 +121,8 @@ mod tests {
             }
             let site = tests::site();
             let point = Point::new(&site, &tests::stand(), &firewall).unwrap();
-            let cube = Cube { mark: MarkBits { care: u32::MAX, value: 0 }, ..cube.without_assumptions() };
+            let zero = MarkBits { care: u32::MAX, value: 0 };
+            let cube = Cube { mark: zero, conn_mark: zero, ..cube.without_assumptions() };
             let one = Required {
                 flow: 0,
                 family: Family::V4,

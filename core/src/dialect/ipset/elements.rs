@@ -1,7 +1,9 @@
 //! One element of a set.
 
+use super::create::option;
+use super::masks::{block, spread, width};
 use super::{Kind, Part, Set};
-use crate::dialect::iptables::icmp;
+use crate::dialect::iptables::{icmp, integer, mac};
 use crate::net::{Family, Protocol, number};
 use crate::packet::IfName;
 use smallvec::SmallVec;
@@ -29,71 +31,98 @@ pub(super) enum Value {
     Iface(IfName, bool),
     /// A mark.
     Mark(u32),
-    /// Not held by the packet model; whether it demands anything.
-    Mac(bool),
-    /// The bridge port that a packet came by, which the packet model does not hold.
-    Unknown,
+    /// A MAC address; none: of whichever packet comes first.
+    Mac(Option<u64>),
+    /// The bridge port that a packet came by. Rules never ask for it.
+    BridgePort,
 }
 
-/// Reads one element's text and the words behind it.
-pub(super) fn read(set: &Set, text: &str, rest: &[&str]) -> Result<Element, String> {
+/// Reads one element's text and the words behind it into the set.
+pub(super) fn read(set: &mut Set, text: &str, words: &[&str]) -> Result<(), String> {
     let mut element = Element {
         values: SmallVec::new(),
-        nomatch: rest.contains(&"nomatch"),
-        expires: set.expires,
+        nomatch: words.contains(&"nomatch"),
+        expires: option(words, "timeout").map_or(set.expires, |seconds| seconds != "0"),
     };
-    if let Some(at) = rest.iter().position(|&w| w == "timeout") {
-        let seconds = rest.get(at + 1).copied().unwrap_or("");
-        element.expires = seconds != "0";
-    }
-    let wildcard = rest.contains(&"wildcard");
-    match &set.kind {
-        Kind::Ports => element.values.push(port(text, set.family, Protocol::TCP)?),
-        Kind::Parts(parts) => {
-            let mut texts = text.split(',');
-            for &part in parts {
-                let value = match (texts.next(), part) {
-                    (Some(one), _) => value(set, part, one, wildcard)?,
-                    (None, Part::Mac) => Value::Mac(false),
-                    (None, _) => {
-                        return Err(format!(
-                            "expected {} parts in element `{text}`",
-                            parts.len()
-                        ));
-                    }
-                };
-                element.values.push(value);
+    let parts = match &set.kind {
+        Kind::Ports => {
+            element.values.push(port(text, set.family)?);
+            set.elements.push(element);
+            return Ok(());
+        }
+        Kind::List | Kind::Unknown(_) => return Ok(()),
+        Kind::Parts(parts) => parts,
+    };
+    let wildcard = words.contains(&"wildcard");
+    let mut texts = text.split(',');
+    for &part in parts {
+        let value = match (texts.next(), part) {
+            (Some(one), _) => value(set, part, one, wildcard)?,
+            (None, Part::Mac) => Value::Mac(None),
+            (None, _) => {
+                return Err(format!(
+                    "expected {} parts in element `{text}`",
+                    parts.len()
+                ));
             }
-            if let Some(extra) = texts.next() {
-                return Err(format!("unexpected part `{extra}` in element `{text}`"));
+        };
+        element.values.push(value);
+    }
+    if let Some(extra) = texts.next() {
+        return Err(format!("unexpected part `{extra}` in element `{text}`"));
+    }
+    let all = masked(element, set)
+        .ok_or_else(|| format!("the set's mask makes too many addresses of element `{text}`"))?;
+    set.elements.extend(all);
+    Ok(())
+}
+
+/// The element under the set's mask: one, or several where the mask has holes.
+fn masked(element: Element, set: &Set) -> Option<SmallVec<[Element; 1]>> {
+    let mut all = SmallVec::from_iter([element]);
+    let Some(mask) = set.mask else {
+        return Some(all);
+    };
+    let parts = all.first().map_or(0, |element| element.values.len());
+    for at in 0..parts {
+        let mut out = SmallVec::new();
+        for element in all {
+            let Some(&Value::Addresses(lo, hi)) = element.values.get(at) else {
+                out.push(element);
+                continue;
+            };
+            for (lo, hi) in spread((lo, hi), mask, set.family)? {
+                let mut one = element.clone();
+                if let Some(value) = one.values.get_mut(at) {
+                    *value = Value::Addresses(lo, hi);
+                }
+                out.push(one);
             }
         }
-        Kind::List | Kind::Unknown(_) => {}
+        all = out;
     }
-    Ok(element)
+    Some(all)
 }
 
 fn value(set: &Set, part: Part, text: &str, wildcard: bool) -> Result<Value, String> {
     match part {
         Part::Ip | Part::Net => {
             let (lo, hi) = addresses(text, set.family)?;
-            let (lo, hi) = match set.mask {
-                Some(mask) => (lo & mask, hi | set.family.max() & !mask),
-                None => (lo, hi),
-            };
             Ok(Value::Addresses(lo, hi))
         }
-        Part::Port => port(text, set.family, Protocol::TCP),
-        Part::Iface if text.starts_with("physdev:") => Ok(Value::Unknown),
+        Part::Port => port(text, set.family),
+        Part::Iface if text.starts_with("physdev:") => Ok(Value::BridgePort),
         Part::Iface => IfName::new(text)
             .map(|name| Value::Iface(name, wildcard))
             .ok_or_else(|| {
                 format!("expected an interface name of at most 15 bytes, found `{text}`")
             }),
-        Part::Mark => crate::dialect::iptables::integer(text)
+        Part::Mark => integer(text)
             .map(|mark| Value::Mark(mark & set.mark_mask))
             .ok_or_else(|| format!("expected a mark, found `{text}`")),
-        Part::Mac => Ok(Value::Mac(true)),
+        Part::Mac => mac(text)
+            .map(|address| Value::Mac(Some(address)))
+            .ok_or_else(|| format!("expected a MAC address, found `{text}`")),
     }
 }
 
@@ -108,20 +137,12 @@ fn addresses(text: &str, family: Family) -> Result<(u128, u128), String> {
             .ok_or_else(bad)
     };
     if let Some((address, length)) = text.split_once('/') {
-        let width: u32 = match family {
-            Family::V4 => 32,
-            Family::V6 => 128,
-        };
         let host = length
             .parse::<u32>()
             .ok()
-            .and_then(|length| width.checked_sub(length))
+            .and_then(|length| width(family).checked_sub(length))
             .ok_or_else(bad)?;
-        let block = if host >= 128 {
-            u128::MAX
-        } else {
-            (1u128 << host) - 1
-        };
+        let block = block(host);
         let lo = one(address)? & !block;
         return Ok((lo, lo | block));
     }
@@ -133,15 +154,16 @@ fn addresses(text: &str, family: Family) -> Result<(u128, u128), String> {
     Ok((only, only))
 }
 
-/// Reads `tcp:80`, `80-90`, `icmp:8/0`, `icmp:echo-request` or `gre:0`.
-fn port(text: &str, family: Family, default: Protocol) -> Result<Value, String> {
+/// Reads `tcp:80`, `80-90`, `icmp:8/0`, `icmp:echo-request` or `gre:0`; TCP where no protocol
+/// is named.
+fn port(text: &str, family: Family) -> Result<Value, String> {
     let (protocol, ports) = match text.split_once(':') {
         Some((protocol, ports)) => (
             Protocol::parse(protocol)
                 .ok_or_else(|| format!("expected a protocol, found `{protocol}`"))?,
             ports,
         ),
-        None => (default, text),
+        None => (Protocol::TCP, text),
     };
     let bad = || format!("expected a port, found `{ports}`");
     if protocol.is_icmp() {

@@ -1,10 +1,13 @@
 //! From a set and the flags of a match to packets.
 
+use super::change::{Change, Changes};
 use super::elements::{Element, Value};
+use super::nested;
+use super::product::{Answer, Key, Pair, Shape, merge, set_port};
 use super::specific::{Interval, decide};
-use super::{Kind, Part, Set, Sets};
+use super::{Kind, Part, Set, Sets, product};
 use crate::net::{Family, Protocol};
-use crate::packet::{Bits, ByteSet, Cube, Fragment, IfName, MarkBits, Ranges};
+use crate::packet::{Bits, ByteSet, Cube, Fragment, Ranges};
 use std::collections::BTreeMap;
 
 /// Which end of the packet a part of the element is compared with.
@@ -22,8 +25,12 @@ pub(in crate::dialect) struct Question<'a> {
     pub directions: &'a [Direction],
     /// Whether what `nomatch` elements decide is asked for (`--return-nomatch`).
     pub nomatch: bool,
+    /// Whether elements count only with certain counters: each may be passed over then.
+    pub counted: bool,
     /// The packets' family.
     pub family: Family,
+    /// What rules do to sets.
+    pub changes: &'a Changes,
 }
 
 /// The packets that are members of a set.
@@ -36,18 +43,10 @@ pub(in crate::dialect) enum Membership {
     Known { certain: Vec<Cube>, open: Vec<Cube> },
 }
 
-/// What an element demands beside the addresses that decide.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-struct Key {
-    address: Option<(u128, u128)>,
-    port: Option<(Protocol, u16, u16)>,
-    iface: Option<(IfName, bool)>,
-    mark: Option<u32>,
-    /// Whether it demands something that the model does not hold.
-    open: bool,
-}
-
-type Answer = (Ranges<u128>, Ranges<u128>);
+const NONE: Membership = Membership::Known {
+    certain: Vec::new(),
+    open: Vec::new(),
+};
 
 impl Sets {
     /// The packets that are members of a set.
@@ -63,12 +62,19 @@ impl Sets {
             let Some(member) = self.sets.get(name) else {
                 return Membership::Unknown(format!("its member `{name}` is not in the exports"));
             };
-            match member.membership(&Question { name, ..*question }) {
+            // Counters of the list are asked, not those of its members.
+            let inner = Question {
+                name,
+                counted: false,
+                ..*question
+            };
+            match member.membership(&inner) {
                 Membership::Known {
                     certain: more,
                     open: maybe,
                 } => {
-                    if *expires { &mut open } else { &mut certain }.extend(more);
+                    let lasting = !expires && !question.counted;
+                    if lasting { &mut certain } else { &mut open }.extend(more);
                     open.extend(maybe);
                 }
                 other => return other,
@@ -83,35 +89,82 @@ impl Set {
         if let Some(why) = &self.damaged {
             return Membership::Unknown(why.clone());
         }
-        let none = Membership::Known {
-            certain: Vec::new(),
-            open: Vec::new(),
-        };
-        match &self.kind {
+        let known = match &self.kind {
             Kind::Unknown(kind) => {
-                Membership::Unknown(format!("sets of type `{kind}` are not modelled"))
+                return Membership::Unknown(format!("sets of type `{kind}` are not modelled"));
             }
-            Kind::List => Membership::Unknown("lists of lists are not modelled".into()),
+            Kind::List => {
+                return Membership::Unknown("the kernel refuses lists of lists".into());
+            }
+            Kind::Ports if question.directions.is_empty() => NONE,
             Kind::Ports => self.port_bitmap(question),
-            Kind::Parts(parts) => {
-                if question.directions.len() < parts.len() || self.family != question.family {
-                    return none;
-                }
-                self.parts(parts, question)
+            Kind::Parts(parts)
+                if question.directions.len() < parts.len() || !self.has_family(question) =>
+            {
+                return NONE;
+            }
+            Kind::Parts(parts) => self.parts(parts, question),
+        };
+        match (known, question.changes.get(question.name)) {
+            (Membership::Known { certain, open }, Some(&change)) => {
+                self.changed(change, question, certain, open)
+            }
+            (known, _) => known,
+        }
+    }
+
+    /// Sets of MAC addresses have no family.
+    fn has_family(&self, question: &Question<'_>) -> bool {
+        self.family == question.family || self.kind == Kind::Parts(vec![Part::Mac])
+    }
+
+    /// Whether some element excepts what it matches.
+    fn excepts(&self) -> bool {
+        self.elements.iter().any(|e| e.nomatch)
+    }
+
+    /// What remains certain where rules add or delete elements.
+    fn changed(
+        &self,
+        change: Change,
+        question: &Question<'_>,
+        certain: Vec<Cube>,
+        mut open: Vec<Cube>,
+    ) -> Membership {
+        let lasting = self.bitmap && !change.deleted && !self.timeouts;
+        if !lasting {
+            open.extend(certain.iter().cloned());
+        }
+        if change.deleted
+            && self.excepts()
+            && !question.counted
+            && let Kind::Parts(parts) = &self.kind
+        {
+            let any = Question {
+                counted: true,
+                ..*question
+            };
+            if let Membership::Known { open: more, .. } = self.parts(parts, &any) {
+                open.extend(more);
             }
         }
+        if change.added && !question.nomatch {
+            open = vec![Cube::any(question.family)];
+        }
+        let certain = if lasting { certain } else { Vec::new() };
+        Membership::Known { certain, open }
     }
 
     /// `bitmap:port` looks at TCP and UDP ports and matches nothing else.
     fn port_bitmap(&self, question: &Question<'_>) -> Membership {
         let Some(&direction) = question.directions.first() else {
-            return Membership::Known {
-                certain: Vec::new(),
-                open: Vec::new(),
-            };
+            return NONE;
         };
-        let ports = |expires: bool| {
-            let of = self.elements.iter().filter(|e| e.expires == expires);
+        let ports = |open: bool| {
+            let of = self
+                .elements
+                .iter()
+                .filter(|e| (e.expires || question.counted) == open);
             Ranges::of(of.filter_map(|e| match e.values.first() {
                 Some(&Value::Port(_, lo, hi)) => Some((lo, hi)),
                 _ => None,
@@ -138,277 +191,146 @@ impl Set {
     }
 
     fn parts(&self, parts: &[Part], question: &Question<'_>) -> Membership {
-        let networks = parts.contains(&Part::Net);
-        let decisive = parts
-            .iter()
-            .rposition(|&p| p == Part::Net)
-            .or_else(|| parts.iter().position(|&p| p == Part::Ip));
-        let Some(decisive) = decisive else {
-            return Membership::Unknown("MAC addresses are not modelled".into());
-        };
-        let excepts = self.elements.iter().any(|e| e.nomatch);
-        let two = parts.iter().filter(|&&p| p == Part::Net).count() > 1;
-        let wild = self.elements.iter().any(|e| {
-            e.values
-                .iter()
-                .any(|v| matches!(v, Value::Iface(_, true) | Value::Unknown))
-        });
-        if excepts && (two || wild) {
-            return Membership::Unknown("its `nomatch` elements cross each other".into());
-        }
-        let mut groups: BTreeMap<Key, Vec<Interval>> = BTreeMap::new();
-        for element in &self.elements {
-            if let Some((key, interval)) = split(element, decisive) {
-                groups.entry(key).or_default().push(interval);
-            }
-        }
-        if parts.contains(&Part::Iface) && !shade(&mut groups) {
-            return Membership::Unknown("it has too many interfaces".into());
-        }
-        let answers = groups.into_iter().map(|(key, intervals)| {
-            let answer = decide(intervals, networks, question.nomatch && networks);
-            (key, answer)
-        });
         let shape = Shape {
             parts,
-            decisive,
+            decisive: decisive(parts),
             question,
             mark_mask: self.mark_mask,
         };
+        let excepts = self.excepts() && !question.counted;
+        let ranged = |e: &Element| {
+            e.values
+                .iter()
+                .any(|v| matches!(v, Value::Port(_, lo, hi) if lo < hi))
+        };
+        if excepts && self.elements.iter().any(ranged) {
+            return Membership::Unknown("it has port ranges beside `nomatch` elements".into());
+        }
+        if excepts && parts.iter().filter(|&&p| p == Part::Net).count() > 1 {
+            return self.pairs(&shape, question);
+        }
+        let groups = if parts.contains(&Part::Iface) {
+            match self.by_interface(&shape) {
+                Some(groups) => groups,
+                None => return Membership::Unknown("it has too many interfaces".into()),
+            }
+        } else {
+            let mut groups: BTreeMap<Key, Vec<Interval>> = BTreeMap::new();
+            for element in &self.elements {
+                let (key, interval) = split(element, &shape);
+                groups.entry(key).or_default().push(interval);
+            }
+            groups
+        };
+        let networks = parts.contains(&Part::Net);
+        let nomatch = question.nomatch && networks;
+        let answers = groups.into_iter().map(|(key, intervals)| {
+            let answer = if question.counted {
+                counted(&intervals, nomatch)
+            } else {
+                decide(intervals, networks, nomatch)
+            };
+            (key, answer)
+        });
         let (mut certain, mut open) = (Vec::new(), Vec::new());
         for merged in merge(answers) {
             shape.cubes(&merged, &mut certain, &mut open);
         }
         Membership::Known { certain, open }
     }
-}
 
-/// The kernel looks for the most specific network that holds the address, of whatever interface,
-/// and no further (`mtype_test_cidrs` with `multi`; seen on a live kernel): each interface's
-/// networks are cut by those of the others. Says no when that would be too much.
-fn shade(groups: &mut BTreeMap<Key, Vec<Interval>>) -> bool {
-    let elements: usize = groups.values().map(Vec::len).sum();
-    if elements.saturating_mul(groups.len()) > MOST_SHADES {
-        return false;
-    }
-    let all: Vec<(Key, Vec<Interval>)> = groups
-        .iter()
-        .map(|(key, own)| (key.clone(), own.clone()))
-        .collect();
-    for (key, own) in groups {
-        let others = all.iter().filter(|(other, _)| other != key);
-        let others = others.flat_map(|(_, intervals)| intervals);
-        own.extend(others.map(|interval| Interval {
-            elsewhere: true,
-            ..*interval
-        }));
-    }
-    true
-}
-
-/// An element's decisive addresses and the rest.
-fn split(element: &Element, decisive: usize) -> Option<(Key, Interval)> {
-    let mut key = Key::default();
-    let mut interval = None;
-    for (at, &value) in element.values.iter().enumerate() {
-        match value {
-            Value::Addresses(lo, hi) if at == decisive => {
-                interval = Some(Interval {
-                    lo,
-                    hi,
-                    nomatch: element.nomatch,
-                    expires: element.expires,
-                    elsewhere: false,
-                });
-            }
-            Value::Addresses(lo, hi) => key.address = Some((lo, hi)),
-            Value::Port(protocol, lo, hi) => key.port = Some((protocol, lo, hi)),
-            Value::Iface(name, wild) => key.iface = Some((name, wild)),
-            Value::Mark(mark) => key.mark = Some(mark),
-            Value::Mac(demands) => key.open |= demands,
-            Value::Unknown => key.open = true,
+    fn pairs(&self, shape: &Shape<'_>, question: &Question<'_>) -> Membership {
+        let Some(groups) = nested::decide(self, question.nomatch) else {
+            return Membership::Unknown("it has too many `nomatch` elements".into());
+        };
+        let (mut certain, mut open) = (Vec::new(), Vec::new());
+        for found in groups {
+            let port = found.port;
+            let port = port.map(|(protocol, lo, hi)| (protocol, Ranges::span(lo, hi)));
+            let cubes = |pairs: Vec<Pair>| {
+                let pairs = pairs.into_iter();
+                pairs
+                    .flat_map(|pair| shape.pair(&pair, port.as_ref()))
+                    .collect::<Vec<_>>()
+            };
+            certain.extend(cubes(found.certain));
+            open.extend(cubes(found.open));
         }
+        Membership::Known { certain, open }
     }
-    Some((key, interval?))
-}
 
-/// Elements with equal answers, joined.
-struct Merged {
-    /// Interface, mark and openness; addresses and ports are beside.
-    key: Key,
-    addresses: Option<Ranges<u128>>,
-    ports: Option<(Protocol, Ranges<u16>)>,
-    answer: Answer,
-}
-
-/// Joins what differs in the first address only, then what differs in the port only, so that a
-/// product of hosts and ports becomes one cube.
-fn merge(answers: impl Iterator<Item = (Key, Answer)>) -> Vec<Merged> {
-    let mut by_address: BTreeMap<(Key, Answer), Vec<(u128, u128)>> = BTreeMap::new();
-    for (mut key, answer) in answers {
-        let address = key.address.take();
-        by_address.entry((key, answer)).or_default().extend(address);
+    /// Elements by the interfaces that they are of. The kernel looks for the most specific network
+    /// that holds the address, of whatever interface, and no further (`mtype_test_cidrs` with
+    /// `multi`; seen on a live kernel): each interface's networks are cut by those of the others.
+    /// None when that would be too much.
+    fn by_interface(&self, shape: &Shape<'_>) -> Option<BTreeMap<Key, Vec<Interval>>> {
+        let of = |element: &Element| {
+            element.values.iter().find_map(|value| match *value {
+                Value::Iface(name, wild) => Some((name, wild)),
+                _ => None,
+            })
+        };
+        let classes = product::interface_classes(self.elements.iter().filter_map(of));
+        if classes.len().saturating_mul(self.elements.len()) > MOST_SHADES {
+            return None;
+        }
+        let mut groups = BTreeMap::new();
+        for (first, names) in classes {
+            let key = Key {
+                names: Some(names),
+                ..Key::default()
+            };
+            let intervals = self.elements.iter().map(|element| Interval {
+                elsewhere: !of(element).is_some_and(|of| product::is_of(first, of)),
+                ..split(element, shape).1
+            });
+            groups.insert(key, intervals.collect());
+        }
+        Some(groups)
     }
-    type Rest = (Key, Option<Ranges<u128>>, Answer, Option<Protocol>);
-    let mut by_port: BTreeMap<Rest, Vec<(u16, u16)>> = BTreeMap::new();
-    for ((mut key, answer), addresses) in by_address {
-        let addresses = (!addresses.is_empty()).then(|| Ranges::of(addresses));
-        let port = key.port.take();
-        by_port
-            .entry((key, addresses, answer, port.map(|(protocol, ..)| protocol)))
-            .or_default()
-            .extend(port.map(|(_, lo, hi)| (lo, hi)));
-    }
-    by_port
-        .into_iter()
-        .map(|((key, addresses, answer, protocol), ports)| Merged {
-            key,
-            addresses,
-            ports: protocol.map(|protocol| (protocol, Ranges::of(ports))),
-            answer,
-        })
-        .collect()
 }
 
 /// Most elements that are looked at for all interfaces of a set together.
 const MOST_SHADES: usize = 4_000_000;
 
-struct Shape<'a> {
-    parts: &'a [Part],
-    decisive: usize,
-    question: &'a Question<'a>,
-    mark_mask: u32,
+/// The part whose addresses decide which element counts: the last network, else the first
+/// address.
+fn decisive(parts: &[Part]) -> Option<usize> {
+    parts
+        .iter()
+        .rposition(|&p| p == Part::Net)
+        .or_else(|| parts.iter().position(|&p| p == Part::Ip))
 }
 
-impl Shape<'_> {
-    fn cubes(&self, merged: &Merged, certain: &mut Vec<Cube>, open: &mut Vec<Cube>) {
-        let (sure, maybe) = &merged.answer;
-        if merged.key.open {
-            open.extend(self.product(merged, &sure.union(maybe)));
-            return;
-        }
-        certain.extend(self.product(merged, sure));
-        open.extend(self.product(merged, maybe));
-    }
-
-    fn product(&self, merged: &Merged, decisive: &Ranges<u128>) -> Vec<Cube> {
-        let mut cube = Cube::any(self.question.family);
-        let mut cubes = None;
-        for (at, (&part, &direction)) in self.parts.iter().zip(self.question.directions).enumerate()
-        {
-            match part {
-                Part::Ip | Part::Net => {
-                    let set = if at == self.decisive {
-                        Some(decisive)
-                    } else {
-                        merged.addresses.as_ref()
-                    };
-                    if let Some(set) = set {
-                        set_address(&mut cube, direction, set);
-                    }
-                }
-                Part::Port => {
-                    cubes = merged
-                        .ports
-                        .as_ref()
-                        .map(|ports| port_cubes(ports, direction, self.question.family));
-                }
-                Part::Iface => {
-                    if let Some((name, wild)) = merged.key.iface {
-                        set_interface(&mut cube, direction, name, wild);
-                    }
-                }
-                Part::Mark => {
-                    if let Some(marks) = merged
-                        .key
-                        .mark
-                        .and_then(|mark| MarkBits::masked(mark, self.mark_mask))
-                    {
-                        cube.mark = marks;
-                    }
-                }
-                Part::Mac => {}
-            }
-        }
-        if cube.is_empty() {
-            return Vec::new();
-        }
-        match cubes {
-            None => vec![cube],
-            Some(ports) => ports
-                .iter()
-                .filter_map(|other| cube.intersect(other))
-                .collect(),
-        }
-    }
+/// All addresses of elements that may be found when each of them may be passed over.
+fn counted(intervals: &[Interval], nomatch: bool) -> Answer {
+    let own = intervals
+        .iter()
+        .filter(|i| i.nomatch == nomatch && !i.elsewhere);
+    (Ranges::empty(), Ranges::of(own.map(|i| (i.lo, i.hi))))
 }
 
-fn set_address(cube: &mut Cube, direction: Direction, set: &Ranges<u128>) {
-    match direction {
-        Direction::Source => cube.source = cube.source.intersect(set),
-        Direction::Destination => cube.destination = cube.destination.intersect(set),
-    }
-}
-
-fn set_port(cube: &mut Cube, direction: Direction, ports: Ranges<u16>) {
-    match direction {
-        Direction::Source => cube.source_port = ports,
-        Direction::Destination => cube.destination_port = ports,
-    }
-}
-
-fn set_interface(cube: &mut Cube, direction: Direction, name: IfName, wild: bool) {
-    let names = if wild {
-        IfName::starting_with(&name.to_string()).unwrap_or(Ranges::empty())
-    } else {
-        Ranges::single(name.0)
+/// An element's decisive addresses and the rest.
+fn split(element: &Element, shape: &Shape<'_>) -> (Key, Interval) {
+    let mut key = Key::default();
+    let mut interval = Interval {
+        lo: 0,
+        hi: u128::MAX,
+        nomatch: element.nomatch,
+        expires: element.expires,
+        elsewhere: false,
     };
-    match direction {
-        Direction::Source => cube.in_interface = names,
-        Direction::Destination => cube.out_interface = names,
-    }
-}
-
-/// Packets with these ports. ICMP has type and code in the place of a port, whatever the
-/// direction; protocols that ipset finds no ports in count as port 0 (`ip_set_getport.c`).
-fn port_cubes(
-    (protocol, ports): &(Protocol, Ranges<u16>),
-    direction: Direction,
-    family: Family,
-) -> Vec<Cube> {
-    let mut base = Cube::any(family).with_protocol(*protocol);
-    let first = Bits(1 << Fragment::First as u8);
-    if protocol.is_icmp() {
-        base.fragment = first;
-        return icmp_cubes(&base, ports);
-    }
-    if protocol.has_ports() && *protocol != Protocol::DCCP {
-        base.fragment = first;
-        set_port(&mut base, direction, ports.clone());
-        return vec![base];
-    }
-    if ports.contains(0) {
-        vec![base]
-    } else {
-        Vec::new()
-    }
-}
-
-fn icmp_cubes(base: &Cube, kinds: &Ranges<u16>) -> Vec<Cube> {
-    let mut codes: BTreeMap<u16, Vec<(u16, u16)>> = BTreeMap::new();
-    for &(lo, hi) in kinds.intervals() {
-        for kind in lo >> 8..=hi >> 8 {
-            let from = if kind == lo >> 8 { lo & 0xff } else { 0 };
-            let to = if kind == hi >> 8 { hi & 0xff } else { 0xff };
-            codes.entry(kind).or_default().push((from, to));
+    for (at, &value) in element.values.iter().enumerate() {
+        match value {
+            Value::Addresses(lo, hi) if Some(at) == shape.decisive => {
+                (interval.lo, interval.hi) = (lo, hi);
+            }
+            Value::Addresses(lo, hi) => key.address = Some((lo, hi)),
+            Value::Port(protocol, lo, hi) => key.port = Some((protocol, lo, hi)),
+            Value::Mark(mark) => key.mark = Some(mark),
+            Value::Mac(address) => key.mac = Some(address),
+            Value::Iface(..) | Value::BridgePort => {}
         }
     }
-    codes
-        .into_iter()
-        .map(|(kind, codes)| Cube {
-            source_port: Ranges::single(kind),
-            destination_port: Ranges::of(codes),
-            ..base.clone()
-        })
-        .collect()
+    (key, interval)
 }

@@ -1,15 +1,26 @@
-//! `ipset save`: the sets that iptables rules name.
+//! `ipset save` and `ipset list`, plain and XML: the sets that iptables rules name.
 
+mod change;
+mod create;
 mod elements;
+mod list;
+mod masks;
 mod member;
-mod parse;
+mod nested;
+mod product;
+mod read;
+mod save;
 mod specific;
+mod xml;
 
+pub(in crate::dialect) use change::Changes;
 pub(in crate::dialect) use member::{Direction, Membership, Question};
-pub(in crate::dialect) use parse::{detect, read};
+pub(in crate::dialect) use read::{detect, read};
 
+use crate::firewall::Object;
 use crate::net::Family;
-use std::collections::BTreeMap;
+use crate::source::Span;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All sets of one system, by name.
 #[derive(Debug, Default)]
@@ -32,7 +43,7 @@ enum Part {
     Iface,
     /// A packet mark.
     Mark,
-    /// A MAC address, which the packet model does not hold.
+    /// A MAC address.
     Mac,
 }
 
@@ -52,11 +63,18 @@ enum Kind {
 /// One set.
 #[derive(Debug)]
 struct Set {
+    /// Where it is created.
+    span: Span,
     kind: Kind,
     family: Family,
+    /// Whether elements can expire at all.
+    timeouts: bool,
     /// Whether elements without a timeout of their own get one.
     expires: bool,
-    /// Bits of addresses (or marks) that count; all by default.
+    /// Whether a new element can never push out another: `forceadd`, which exports do not show,
+    /// lets sets of type `hash` do so.
+    bitmap: bool,
+    /// Bits of addresses that count; all by default.
     mask: Option<u128>,
     /// Bits of marks that count.
     mark_mask: u32,
@@ -66,4 +84,41 @@ struct Set {
     members: Vec<(String, bool)>,
     /// Why membership cannot be told, where an element could not be read.
     damaged: Option<String>,
+}
+
+impl Sets {
+    /// What rules can name.
+    pub(in crate::dialect) fn objects(&self) -> BTreeMap<String, Object> {
+        let members = self.sets.values().flat_map(|set| &set.members);
+        let held: BTreeSet<&str> = members.map(|(name, _)| name.as_str()).collect();
+        let all = self.sets.iter().map(|(name, set)| {
+            let object = Object {
+                span: set.span,
+                uses: BTreeSet::new(),
+                used_by_others: held.contains(name.as_str()),
+                empty: set.elements.is_empty() && set.members.is_empty() && set.damaged.is_none(),
+                generated: is_generated(name),
+            };
+            (name.clone(), object)
+        });
+        all.collect()
+    }
+}
+
+/// Beginnings of the names of sets that software keeps: Calico, kube-proxy, kube-router, Docker,
+/// fail2ban, CrowdSec, Weave, firewalld's own.
+const GENERATED: &[&str] = &[
+    "KUBE-",
+    "cali",
+    "crowdsec",
+    "docker",
+    "f2b-",
+    "fail2ban-",
+    "felix-",
+    "kube-router-",
+    "weave-",
+];
+
+fn is_generated(name: &str) -> bool {
+    GENERATED.iter().any(|start| name.starts_with(start))
 }

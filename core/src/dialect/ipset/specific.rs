@@ -46,6 +46,13 @@ pub(super) fn decide(
     all = all.into_iter().flat_map(networks_of).collect();
     // Of one network, the element of the interface in question decides.
     all.sort_by_key(|i| (i.lo, std::cmp::Reverse(i.hi), !i.elsewhere));
+    // Of two elements of one network that both fit, whichever the kernel meets first decides.
+    let mut before: Option<Interval> = None;
+    for own in all.iter_mut().filter(|i| !i.elsewhere) {
+        own.expires |=
+            before.is_some_and(|b| (b.lo, b.hi) == (own.lo, own.hi) && b.nomatch != own.nomatch);
+        before = Some(*own);
+    }
     sweep(&all, if nomatch { NOMATCH } else { MATCH })
 }
 
@@ -100,7 +107,7 @@ fn sweep(sorted: &[Interval], wanted: u8) -> (Ranges<u128>, Ranges<u128>) {
 }
 
 /// The networks that a range of addresses is stored as.
-fn networks_of(range: Interval) -> impl Iterator<Item = Interval> {
+pub(super) fn networks_of(range: Interval) -> impl Iterator<Item = Interval> {
     let mut next = Some(range.lo);
     std::iter::from_fn(move || {
         let lo = next?;

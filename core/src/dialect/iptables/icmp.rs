@@ -1,6 +1,11 @@
 //! ICMP types by number and by the names that `iptables` and `ipset` give them.
 
-use crate::net::Family;
+use super::lower::Work;
+use super::matches::no_such_option;
+use super::parse::{Fault, Module};
+use super::transport::needs_protocol;
+use crate::net::{Family, Protocol};
+use crate::packet::{Cube, Ranges};
 
 /// A type and the codes that belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,4 +135,49 @@ fn numbered(kind: u8, codes: (u8, u8), family: Family) -> Kind {
         kind: Some(kind),
         codes,
     }
+}
+
+/// Narrows a rule by `-m icmp` or `-m icmp6`.
+pub(super) fn lower(module: &Module<'_>, work: &mut Work<'_>) -> Result<(), Fault> {
+    let family = work.family();
+    let protocol = match family {
+        Family::V4 => Protocol::ICMP,
+        Family::V6 => Protocol::ICMPV6,
+    };
+    needs_protocol(module, work, &[protocol])?;
+    work.first_fragments();
+    for option in &module.options {
+        if !matches!(option.name.text.as_ref(), "--icmp-type" | "--icmpv6-type") {
+            return Err(no_such_option(module, option));
+        }
+        let value = option.value()?;
+        let found = kind(&value.text, family).ok_or_else(|| {
+            Fault::at(
+                value,
+                format!(
+                    "expected an ICMP type such as `8`, `3/4` or `echo-request`, found `{}`",
+                    value.text
+                ),
+            )
+        })?;
+        let types = found
+            .kind
+            .map_or(Ranges::full(), |k| Ranges::single(u16::from(k)));
+        let codes = if found.codes == (0, u8::MAX) {
+            Ranges::full()
+        } else {
+            Ranges::span(u16::from(found.codes.0), u16::from(found.codes.1))
+        };
+        let matching = Cube {
+            source_port: types,
+            destination_port: codes,
+            ..Cube::any(family)
+        };
+        if option.negated {
+            work.subtract(&matching);
+        } else {
+            work.within(&matching);
+        }
+    }
+    Ok(())
 }

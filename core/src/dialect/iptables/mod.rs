@@ -1,20 +1,31 @@
 //! `iptables-save` and `ip6tables-save`, of both backends, and `iptables -S`.
 
 mod addrtype;
+pub(in crate::dialect) mod assemble;
+mod base;
 mod conntrack;
+mod header;
+mod hooks;
 pub(in crate::dialect) mod icmp;
+mod link;
 mod lower;
+mod mark;
 mod matches;
+mod nat;
 mod parse;
+mod rpfilter;
 mod section;
 mod sets;
+mod shell;
 mod support;
 mod tables;
+mod target;
+mod transport;
 mod values;
 
 pub use support::{MATCHES, MatchSupport, Support, TARGETS, TargetSupport};
 
-pub(in crate::dialect) use values::integer;
+pub(in crate::dialect) use values::{integer, mac};
 
 use super::{Context, Notes};
 use crate::firewall::Firewall;
@@ -53,6 +64,9 @@ pub(super) fn detect(text: &str) -> u8 {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
+        if shell::is_listing(line) {
+            return 60;
+        }
         let first = line.split_ascii_whitespace().next().unwrap_or("");
         score = match first {
             "*filter" | "*nat" | "*mangle" | "*raw" | "*security" => return 95,
@@ -82,6 +96,16 @@ pub(super) fn read(
         section::split(context.sources, id, &mut sections, notes);
     }
     let traits = section::traits(&sections);
+    for name in traits.changing_sets.keys() {
+        if let Some(object) = firewall.objects.get_mut(name) {
+            object.used_by_others = true;
+        }
+    }
+    let told = texts
+        .iter()
+        .filter_map(|&id| section::told_of_legacy(context.sources, id));
+    firewall.remarks.extend(told);
+    firewall.remarks.extend(section::backends(&sections));
     let mut lowering = lower::Lowering::new(context, firewall, notes, traits);
     let mut tables = tables::Tables::default();
     for section in &sections {

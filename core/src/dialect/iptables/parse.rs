@@ -116,16 +116,23 @@ pub(super) fn words(line: &str, offset: usize) -> Result<SmallVec<[Word<'_>; 24]
             at += 1;
             continue;
         }
-        let word = if byte == b'"' {
-            quoted(line, at, offset)?
+        let rest = bytes.get(at..).unwrap_or(&[]);
+        let length = rest
+            .iter()
+            .position(|b| b.is_ascii_whitespace() || *b == b'"')
+            .unwrap_or(rest.len());
+        let plain = line.get(at..at + length).unwrap_or("");
+        let word = if rest.get(length) == Some(&b'"') {
+            let mut word = quoted(line, at + length, offset)?;
+            if !plain.is_empty() {
+                // A quote may open inside a word.
+                word.text = Cow::Owned(format!("{plain}{}", word.text));
+                word.start = offset + at;
+            }
+            word
         } else {
-            let rest = bytes.get(at..).unwrap_or(&[]);
-            let length = rest
-                .iter()
-                .position(u8::is_ascii_whitespace)
-                .unwrap_or(rest.len());
             Word {
-                text: Cow::Borrowed(line.get(at..at + length).unwrap_or("")),
+                text: Cow::Borrowed(plain),
                 quoted: false,
                 start: offset + at,
                 end: offset + at + length,

@@ -2,10 +2,12 @@
 
 use super::lower::Traits;
 use super::parse::words;
+use super::shell::{self, Shell};
 use super::{Backend, Header};
-use crate::diagnostic::{Diagnostic, Severity, input};
+use crate::diagnostic::{Diagnostic, Severity, input, mistake};
 use crate::dialect::Notes;
 use crate::dialect::lines::{Line, lines};
+use crate::firewall::Remark;
 use crate::net::Family;
 use crate::source::{SourceId, Sources, Span};
 use std::net::IpAddr;
@@ -46,7 +48,8 @@ pub(super) fn generated_by(line: &str) -> Option<Header<'_>> {
     })
 }
 
-/// Splits a text. Rules outside of any table (`iptables -S`) belong to the filter table.
+/// Splits a text. What stands outside of any table (`iptables -S`) is told apart by the policies
+/// that it begins with.
 pub(super) fn split<'a>(
     sources: &'a Sources,
     id: SourceId,
@@ -57,94 +60,185 @@ pub(super) fn split<'a>(
         return;
     };
     let text = source.text();
-    let mut header = text
+    let telling = |line: &Line<'_>| {
+        let line = line.text.trim();
+        line.starts_with(['*', '-', ':']) || shell::is_listing(line)
+    };
+    if let Some(line) = lines(text).find(telling)
+        && shell::is_listing(line.text.trim())
+    {
+        return notes.push(listing(Span::new(id, line.start, line.end())));
+    }
+    let header = text
         .lines()
         .find_map(|l| generated_by(l.trim_start_matches('\u{feff}')));
-    let first = header.unwrap_or_else(|| guess(source.name(), text, id, notes));
-    let mut current: Option<Section<'a>> = None;
+    let mut splitting = Splitting {
+        id,
+        header: header.unwrap_or_else(|| guess(source.name(), text, id, notes)),
+        current: None,
+        specs: None,
+        prompts: false,
+        sections,
+        notes,
+    };
     for line in lines(text) {
+        splitting.line(line);
+    }
+    splitting.finish(false);
+}
+
+/// What to run instead of `iptables -L`.
+fn listing(span: Span) -> Diagnostic {
+    Diagnostic::new(
+        &input::SYNTAX,
+        "this is the output of `iptables -L`, which leaves out a part of the rules",
+    )
+    .at(span)
+    .help("run `iptables-save` (and `ip6tables-save`) instead")
+}
+
+/// A text being split.
+struct Splitting<'a, 'n> {
+    id: SourceId,
+    /// What the last header said.
+    header: Header<'a>,
+    current: Option<Section<'a>>,
+    /// Policies of the section that is being read, where it has the form of `iptables -S`.
+    specs: Option<Vec<&'a str>>,
+    /// Whether a prompt has been reported.
+    prompts: bool,
+    sections: &'n mut Vec<Section<'a>>,
+    notes: &'n mut Notes,
+}
+
+impl<'a> Splitting<'a, '_> {
+    fn line(&mut self, line: Line<'a>) {
+        let trimmed = line.text.trim();
+        let span = Span::new(self.id, line.start, line.end());
         if line.text.len() > MOST_LINE {
-            notes.push(
+            let length = line.text.len();
+            self.notes.push(
                 Diagnostic::new(
                     &input::LIMIT,
-                    format!(
-                        "a line has {} bytes; at most {MOST_LINE} are read",
-                        line.text.len()
-                    ),
+                    format!("a line has {length} bytes; at most {MOST_LINE} are read"),
                 )
-                .at(Span::new(id, line.start, line.start)),
+                .at(Span::new(self.id, line.start, line.start)),
             );
+        } else if let Some(found) = shell::shell(trimmed) {
+            return self.shell(found, trimmed, span);
         }
-        let trimmed = line.text.trim();
-        let span = Span::new(id, line.start, line.end());
         if trimmed.is_empty() || trimmed.starts_with('#') {
             if let Some(new) = generated_by(trimmed) {
-                header = Some(new);
+                self.header = new;
             }
-            continue;
-        }
-        if let Some(table) = trimmed.strip_prefix('*') {
-            finish(current.take(), false, sections, notes);
-            current = Some(Section {
-                header: header.unwrap_or(first),
-                table: table.trim(),
-                opened: span,
-                source: id,
-                lines: Vec::new(),
-                complete: false,
-            });
+        } else if let Some(table) = trimmed.strip_prefix('*') {
+            self.finish(false);
+            self.current = Some(self.section(table.trim(), span));
         } else if trimmed == "COMMIT" {
-            finish(current.take(), true, sections, notes);
+            self.finish(true);
         } else {
-            current
-                .get_or_insert_with(|| Section {
-                    header: header.unwrap_or(first),
-                    table: "filter",
-                    opened: span,
-                    source: id,
-                    lines: Vec::new(),
-                    // `iptables -S` prints no COMMIT.
-                    complete: true,
-                })
-                .lines
-                .push(line);
+            self.rule(line, span);
         }
     }
-    finish(current, false, sections, notes);
+
+    fn section(&self, table: &'a str, opened: Span) -> Section<'a> {
+        Section {
+            header: self.header,
+            table,
+            opened,
+            source: self.id,
+            lines: Vec::new(),
+            complete: false,
+        }
+    }
+
+    /// A line of a table, or of the output of `iptables -S`.
+    fn rule(&mut self, line: Line<'a>, span: Span) {
+        let mut words = line.text.split_ascii_whitespace();
+        let policy = match words.next() {
+            Some("-P" | "--policy") => words.next(),
+            _ => None,
+        };
+        // A policy behind rules, or a second one, begins the next table.
+        let next = self.specs.as_ref().is_some_and(|policies| {
+            let rules = self.current.as_ref().map_or(0, |s| s.lines.len());
+            policy.is_some_and(|p| rules > policies.len() || policies.contains(&p))
+        });
+        if next {
+            self.finish(false);
+        }
+        if self.current.is_none() {
+            self.specs = Some(Vec::new());
+            self.current = Some(self.section("", span));
+        }
+        if let (Some(policies), Some(policy)) = (&mut self.specs, policy) {
+            policies.push(policy);
+        }
+        if let Some(section) = &mut self.current {
+            section.lines.push(line);
+        }
+    }
+
+    fn shell(&mut self, found: Shell<'a>, line: &str, span: Span) {
+        let in_table = self.current.is_some() && self.specs.is_none();
+        if let Shell::Lists(command) = found
+            && command.specs
+            && !in_table
+        {
+            self.finish(false);
+            self.header.family = command.family;
+            self.specs = Some(Vec::new());
+            self.current = Some(self.section(command.table, span));
+        }
+        if !line.starts_with('#') && !self.prompts {
+            self.prompts = true;
+            self.notes.push(
+                Diagnostic::new(
+                    &input::SYNTAX,
+                    "a command or prompt of a shell is no part of an export; passed over",
+                )
+                .severity(Severity::Note)
+                .at(span),
+            );
+        }
+    }
+
+    /// Ends the section that is being read.
+    fn finish(&mut self, committed: bool) {
+        let specs = self.specs.take();
+        let Some(mut section) = self.current.take() else {
+            return;
+        };
+        // `iptables -S` prints no COMMIT.
+        section.complete = committed || specs.is_some();
+        if section.table.is_empty() {
+            section.table = shell::table_of(&specs.unwrap_or_default());
+        }
+        if !section.complete {
+            let last = section.lines.last().map_or(section.opened, |line| {
+                Span::new(section.source, line.start, line.end())
+            });
+            self.notes.push(
+                Diagnostic::new(
+                    &input::SYNTAX,
+                    format!(
+                        "table `{}` ends without `COMMIT`: the export is cut off",
+                        section.table
+                    ),
+                )
+                .at(last)
+                .label(section.opened, "the table begins here")
+                .help(
+                    "export the rules again; packets that no rule read so far decides are unknown",
+                ),
+            );
+        }
+        self.sections.push(section);
+    }
 }
 
 /// Longest line in bytes that is read; `iptables-restore` takes 10,240.
 pub(super) const MOST_LINE: usize = 1 << 16;
-
-fn finish<'a>(
-    section: Option<Section<'a>>,
-    committed: bool,
-    sections: &mut Vec<Section<'a>>,
-    notes: &mut Notes,
-) {
-    let Some(mut section) = section else {
-        return;
-    };
-    section.complete |= committed;
-    if !section.complete {
-        let last = section.lines.last().map_or(section.opened, |line| {
-            Span::new(section.source, line.start, line.end())
-        });
-        notes.push(
-            Diagnostic::new(
-                &input::SYNTAX,
-                format!(
-                    "table `{}` ends without `COMMIT`: the export is cut off",
-                    section.table
-                ),
-            )
-            .at(last)
-            .label(section.opened, "the table begins here")
-            .help("export the rules again; packets that no rule read so far decides are unknown"),
-        );
-    }
-    sections.push(section);
-}
 
 /// The family of an export without a header, from its addresses and its name.
 fn guess<'a>(name: &str, text: &str, id: SourceId, notes: &mut Notes) -> Header<'a> {
@@ -228,7 +322,12 @@ pub(super) fn traits(sections: &[Section<'_>]) -> Traits {
             };
             let name = target.split_ascii_whitespace().next().unwrap_or("");
             match name {
-                "DSCP" | "TOS" | "TTL" | "HL" | "ECN" => traits.rewrites_headers = true,
+                "DSCP" | "TOS" | "ECN" => traits.rewrites.tos = true,
+                "TTL" | "HL" => traits.rewrites.ttl = true,
+                "TCPMSS" | "TCPOPTSTRIP" | "CHECKSUM" => traits.rewrites.content = true,
+                "DNAT" | "SNAT" | "REDIRECT" | "MASQUERADE" | "NETMAP" | "DNPT" | "SNPT" => {
+                    traits.rewrites.addresses = true;
+                }
                 "SET" => changed_sets(line.text, &mut traits),
                 _ => {}
             }
@@ -243,12 +342,69 @@ fn changed_sets(line: &str, traits: &mut Traits) {
     };
     for pair in words.windows(2) {
         if let [option, name] = pair
-            && matches!(
-                option.text.as_ref(),
-                "--add-set" | "--del-set" | "--map-set"
-            )
+            && matches!(option.text.as_ref(), "--add-set" | "--del-set")
         {
-            traits.changing_sets.insert(name.text.to_string());
+            let change = traits
+                .changing_sets
+                .entry(name.text.to_string())
+                .or_default();
+            change.added |= option.text == "--add-set";
+            change.deleted |= option.text == "--del-set";
         }
+    }
+}
+
+/// Rules of both backends for one family, where there are any.
+pub(super) fn backends(sections: &[Section<'_>]) -> Option<Remark> {
+    let filled = || sections.iter().filter(|section| section.has_rules());
+    let (nft, legacy) = filled().find_map(|section| {
+        let other = filled().find(|other| {
+            other.header.family == section.header.family
+                && other.header.backend == Backend::Legacy
+                && other.says_backend()
+        })?;
+        (section.header.backend == Backend::Nft).then_some((section, other))
+    })?;
+    let message = format!(
+        "rules of both backends of {} are in force: table `{}` of nf_tables and table `{}` of legacy",
+        if nft.header.family == Family::V4 {
+            "iptables"
+        } else {
+            "ip6tables"
+        },
+        nft.table,
+        legacy.table
+    );
+    Some(Remark {
+        code: &mistake::TWO_BACKENDS,
+        span: legacy.opened,
+        message,
+        help: "move all rules to one backend, and flush the other",
+    })
+}
+
+/// The line by which `iptables-nft-save` says that legacy rules are in force beside its own.
+pub(super) fn told_of_legacy(sources: &Sources, id: SourceId) -> Option<Remark> {
+    let text = sources.get(id).map_or("", |source| source.text());
+    let told = |line: &Line<'_>| {
+        line.text.starts_with("# Warning: ip") && line.text.contains("-legacy tables present")
+    };
+    let line = lines(text).find(told)?;
+    Some(Remark {
+        code: &mistake::TWO_BACKENDS,
+        span: Span::new(id, line.start, line.end()),
+        message: "legacy tables are in force beside these of nf_tables".into(),
+        help: "give the output of `iptables-legacy-save` too; then move all rules to one backend",
+    })
+}
+
+impl Section<'_> {
+    fn has_rules(&self) -> bool {
+        self.lines.iter().any(|line| line.text.contains("-A "))
+    }
+
+    /// Whether its export says by which backend it was made.
+    fn says_backend(&self) -> bool {
+        !self.header.version.is_empty()
     }
 }

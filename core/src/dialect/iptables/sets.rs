@@ -1,7 +1,7 @@
 //! `-m set`: membership in an ipset.
 
 use super::lower::{Lowering, Work, literal};
-use super::matches::{no_such_option, unmodelled};
+use super::matches::no_such_option;
 use super::parse::{Fault, Module, Opt, Word};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::ipset::{Direction, Membership, Question};
@@ -20,14 +20,14 @@ pub(super) fn lower(
 ) -> Result<(), Fault> {
     let mut question: Option<(&Opt<'_>, &Word<'_>, Vec<Direction>)> = None;
     let mut nomatch = false;
-    let mut counters = false;
+    let mut counted = false;
     for option in &module.options {
         match option.name.text.as_ref() {
             "--match-set" | "--set" => question = Some(named(option)?),
             "--return-nomatch" => nomatch = true,
             "--update-counters" | "--update-subcounters" => {}
             name if name.starts_with("--packets-") || name.starts_with("--bytes-") => {
-                counters = true;
+                counted = true;
             }
             _ => return Err(no_such_option(module, option)),
         }
@@ -38,20 +38,16 @@ pub(super) fn lower(
             "match `set` needs `--match-set NAME FLAGS`",
         ));
     };
-    if counters {
-        unmodelled(all, module, work);
-        return Ok(());
-    }
+    all.firewall.uses(&name.text, work.line);
     let family = work.family();
-    let key = format!("{family:?} {} {directions:?} {nomatch}", name.text);
+    // What counters or other rules decide may differ from one rule to the next.
+    let varies = counted || all.traits.changing_sets.contains_key(name.text.as_ref());
+    let mut key = format!("{family:?} {} {directions:?} {nomatch}", name.text);
+    if varies {
+        key.push_str(&format!(" at {:?}", work.line));
+    }
     if !all.set_matches.contains_key(&key) {
-        let question = Question {
-            name: &name.text,
-            directions: &directions,
-            nomatch,
-            family,
-        };
-        let both = members(all, &question, &key, name, work);
+        let both = members(all, name, &directions, (nomatch, counted), &key, work);
         all.set_matches.insert(key.clone(), both);
     }
     let cubes = all
@@ -65,6 +61,9 @@ pub(super) fn lower(
             }
         })
         .unwrap_or_default();
+    if varies {
+        all.set_matches.remove(&key);
+    }
     if !work.any_of(&cubes) {
         let why = format!("the match on set `{}` becomes too many parts", name.text);
         let predicate = all.predicate(format!("large {key}"), work.line, || why);
@@ -100,17 +99,22 @@ fn named<'a, 'o>(
 /// The packets inside and outside a set.
 fn members(
     all: &mut Lowering<'_>,
-    question: &Question<'_>,
-    key: &str,
     name: &Word<'_>,
+    directions: &[Direction],
+    (nomatch, counted): (bool, bool),
+    key: &str,
     work: &Work<'_>,
 ) -> (Vec<Cube>, Vec<Cube>) {
-    let family = question.family;
-    if all.traits.changing_sets.contains(question.name) {
-        let why = format!("rules add to or delete from set `{}`", question.name);
-        return whole(all, key, why, family, work);
-    }
-    let membership = all.sets().membership(question);
+    let family = work.family();
+    let question = Question {
+        name: &name.text,
+        directions,
+        nomatch,
+        counted,
+        family,
+        changes: &all.traits.changing_sets,
+    };
+    let membership = all.sets().membership(&question);
     match membership {
         Membership::Missing => {
             all.notes.push(
@@ -133,10 +137,7 @@ fn members(
                 None
             };
             if !open.is_empty() {
-                let why = format!(
-                    "elements of set `{}` expire or have open conditions",
-                    name.text
-                );
+                let why = why_open(all, &name.text, counted);
                 let predicate = all.predicate(format!("open {key}"), work.line, || why);
                 let holds = literal(family, predicate, true);
                 let fails = literal(family, predicate, false);
@@ -160,6 +161,16 @@ fn members(
             (inside, outside)
         }
     }
+}
+
+fn why_open(all: &Lowering<'_>, name: &str, counted: bool) -> String {
+    if counted {
+        return format!("counters of set `{name}` depend on earlier packets");
+    }
+    if all.traits.changing_sets.contains_key(name) {
+        return format!("rules add to or delete from set `{name}`");
+    }
+    format!("elements of set `{name}` expire or have open conditions")
 }
 
 /// One predicate for the whole set.

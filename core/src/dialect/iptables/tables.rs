@@ -1,5 +1,6 @@
 //! Chains and rules of the tables.
 
+use super::hooks::{Hooks, reach};
 use super::lower::{Jumps, Lowering, Work};
 use super::parse::{Fault, Spec, Word, spec, words};
 use super::section::{MOST_LINE, Section};
@@ -27,8 +28,8 @@ pub(super) const BUILTIN: &[&str] = &["PREROUTING", "INPUT", "FORWARD", "OUTPUT"
 pub(super) struct Table {
     /// Whether connection tracking has not run yet.
     pub before_conntrack: bool,
-    /// Whether the rule stands in a built-in chain where only sources are rewritten.
-    pub chain_is_source_nat: bool,
+    /// The hooks that packets come from.
+    pub hooks: Hooks,
 }
 
 /// The tables read so far, by family, backend and name.
@@ -43,6 +44,8 @@ struct Under<'s, 'a> {
     section: &'s Section<'a>,
     ids: ChainIds,
     order: Vec<ChainId>,
+    /// From which hooks packets come to each chain.
+    hooks: FxHashMap<&'a str, Hooks>,
     /// Whether a line that may concern any chain could not be read.
     tainted: bool,
 }
@@ -70,6 +73,14 @@ fn base(table: &str, chain: &str) -> Option<(Hook, i32)> {
     Some((hook, priority))
 }
 
+/// From which hooks packets come to each chain of a table.
+fn hooks_of<'a>(section: &Section<'a>) -> FxHashMap<&'a str, Hooks> {
+    let builtin = BUILTIN
+        .iter()
+        .filter_map(|&chain| Some((chain, base(section.table, chain)?.0)));
+    reach(builtin, section.lines.iter().map(|line| line.text))
+}
+
 impl Tables {
     /// Reads one section.
     pub(super) fn read(&mut self, section: &Section<'_>, all: &mut Lowering<'_>) {
@@ -95,6 +106,7 @@ impl Tables {
             section,
             ids: ChainIds::default(),
             order: Vec::new(),
+            hooks: hooks_of(section),
             tainted: false,
         };
         for line in &section.lines {
@@ -120,7 +132,7 @@ impl Tables {
             under.cut_off(all);
         }
         for &id in &under.order {
-            under.with(id, all, Chain::number_rules);
+            under.with(id, all, number);
         }
         let key = (family, section.header.backend, section.table.to_string());
         self.seen.insert(key, (section.opened, under.order));
@@ -346,16 +358,32 @@ impl Under<'_, '_> {
         all: &mut Lowering<'_>,
     ) -> bool {
         let work = self.work(&chain.text, span);
-        let rule = match spec(rest) {
+        let rules = match spec(rest) {
             Ok(spec) if self.is_for_other_family(&spec) => return false,
-            Ok(spec) => all.rule(&spec, work, &Jumps { chains: &self.ids }),
-            Err(fault) => all.unreadable(&fault, &work),
+            Ok(spec) => {
+                let mut rules = all.rule(&spec, work, &Jumps { chains: &self.ids });
+                let generated = self.is_generated(&chain.text, rest);
+                for rule in &mut rules {
+                    rule.generated |= generated;
+                }
+                rules
+            }
+            Err(fault) => vec![all.unreadable(&fault, &work)],
         };
         self.with(id, all, |chain| match at {
-            Some(at) => chain.rules.insert(at.min(chain.rules.len()), rule),
-            None => chain.rules.push(rule),
+            Some(at) => insert(chain, at, rules),
+            None => chain.rules.extend(rules),
         });
         true
+    }
+
+    /// Whether Docker writes such a rule.
+    fn is_generated(&self, chain: &str, rest: &[Word<'_>]) -> bool {
+        if self.section.table != "filter" || chain != "FORWARD" || rest.len() > 8 {
+            return false;
+        }
+        let words: Vec<&str> = rest.iter().map(|word| word.text.as_ref()).collect();
+        support::is_generated_rule(&words)
     }
 
     /// `iptables-restore` passes over rules marked `-6`, `ip6tables-restore` over those with `-4`.
@@ -376,7 +404,7 @@ impl Under<'_, '_> {
             header: self.section.header,
             table: Table {
                 before_conntrack: table == "raw",
-                chain_is_source_nat: table == "nat" && matches!(chain, "POSTROUTING" | "INPUT"),
+                hooks: self.hooks.get(chain).copied().unwrap_or_default(),
             },
             source: self.section.source,
             line: span,
@@ -435,6 +463,28 @@ impl Under<'_, '_> {
             });
         }
     }
+}
+
+/// Numbers rules as the kernel does: parts of one rule are of one line.
+fn number(chain: &mut Chain) {
+    let mut number = 0;
+    let mut before = None;
+    for rule in &mut chain.rules {
+        if before != Some(rule.span) {
+            number += 1;
+        }
+        before = Some(rule.span);
+        rule.number = number;
+    }
+}
+
+/// Puts a rule's parts before the rule at a position of the kernel's chain, from 0.
+fn insert(chain: &mut Chain, at: usize, rules: Vec<Rule>) {
+    number(chain);
+    let behind = |rule: &Rule| usize::try_from(rule.number).is_ok_and(|number| number > at);
+    let place = chain.rules.iter().position(behind);
+    let place = place.unwrap_or(chain.rules.len());
+    chain.rules.splice(place..place, rules);
 }
 
 /// A line without `[packets:bytes]` before it, and where it begins.

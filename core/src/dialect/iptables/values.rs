@@ -182,6 +182,16 @@ pub(in crate::dialect) fn integer(text: &str) -> Option<u32> {
     }
 }
 
+/// Reads `02:00:5e:10:00:00`.
+pub(in crate::dialect) fn mac(text: &str) -> Option<u64> {
+    let mut bytes = text.split([':', '-']);
+    let mut address = 0;
+    for _ in 0..6 {
+        address = address << 8 | u64::from(u8::from_str_radix(bytes.next()?, 16).ok()?);
+    }
+    bytes.next().is_none().then_some(address)
+}
+
 /// Reads `VALUE[/MASK]`.
 pub(super) fn masked(text: &str) -> Option<(u32, u32)> {
     match text.split_once('/') {

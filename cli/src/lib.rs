@@ -1,0 +1,11 @@
+//! What the command line is made of and tests use too.
+//!
+//! [`kernel`] asks the live Linux kernel what becomes of a packet: `portwright prove` does, and so
+//! do the tests that judge the engine.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a namespace is made with files, threads and programs"
+)]
+
+pub mod kernel;
