@@ -91,8 +91,8 @@ impl Lowering<'_> {
         let mut cubes = self.test(place, marks, selector, sure, negated, span);
         if !doubtful.is_empty() {
             let maybe = self.test(place, marks, selector, &doubtful, false, span);
-            let doubt = self.doubt(right, members.lasting, &selector.text);
-            cubes.extend(assuming(&maybe, doubt, !negated));
+            let gone = self.doubt(right, members.lasting, &selector.text);
+            cubes.extend(assuming(&maybe, gone, negated));
         }
         cubes
     }
@@ -119,8 +119,8 @@ impl Lowering<'_> {
         let texts: Vec<&str> = selectors.iter().map(|s| s.text.as_str()).collect();
         let text = texts.join(" . ");
         if !maybe.is_empty() {
-            let doubt = self.doubt(right, members.lasting, &text);
-            cubes.extend(assuming(&maybe, doubt, true));
+            let gone = self.doubt(right, members.lasting, &text);
+            cubes.extend(assuming(&maybe, gone, false));
         }
         if !negated {
             return cubes;
@@ -240,7 +240,7 @@ impl Lowering<'_> {
         self.predicate(text, span, why)
     }
 
-    /// The predicate that a set still holds the elements that may have gone, or holds others.
+    /// The predicate that a set no longer holds the elements that may go.
     fn doubt(&mut self, set: &Expr, lasting: bool, key: &str) -> u32 {
         let name = self.text(set);
         let why = format!(

@@ -263,67 +263,58 @@ fn interfaces(
         rest.in_interface = rest.in_interface.subtract(&lo);
     }
     let within = |cube: Cube| cube.intersect(&rest);
-    let ways = match family {
-        Family::V6 if device.is_some() => Vec::new(),
-        _ => best(&routing),
+    // Whether by any route or by the best one is asked of link-local addresses only.
+    let local = match (family, device) {
+        (Family::V6, Some(_)) => network(family, "fe80::/10").subtract(&routing.local),
+        _ => Ranges::empty(),
     };
-    let mut missing = Ranges::span(0, family.max());
-    for (name, set) in &ways {
-        missing = missing.subtract(set);
-        match device {
-            None => rows.push((value(*name), within(on(set)).into_iter().collect())),
-            Some(incoming) => {
-                let own = Ranges::single(name.0);
-                let others = Ranges::full().subtract(&own);
-                let there = by(on(set), incoming, &own);
-                rows.push((value(*name), within(there).into_iter().collect()));
-                let elsewhere = by(on(set), incoming, &others);
-                rows.push((0, within(elsewhere).into_iter().collect()));
-            }
-        }
+    let mut missing = Ranges::span(0, family.max()).subtract(&local);
+    let ways = best(&routing)
+        .into_iter()
+        .map(|(name, set)| (name, set.subtract(&local)));
+    let any_way = by_any(&routing)
+        .into_iter()
+        .map(|(name, set)| (name, set.intersect(&local)));
+    for (name, set) in ways.chain(any_way) {
+        missing = missing.subtract(&set);
+        let Some(incoming) = device else {
+            rows.push((value(name), within(on(&set)).into_iter().collect()));
+            continue;
+        };
+        let own = Ranges::single(name.0);
+        let others = Ranges::full().subtract(&own);
+        let there = by(on(&set), incoming, &own);
+        rows.push((value(name), within(there).into_iter().collect()));
+        let set = set.subtract(&local);
+        let elsewhere = by(on(&set), incoming, &others);
+        rows.push((0, within(elsewhere).into_iter().collect()));
     }
-    if let (Family::V6, Some(incoming)) = (family, device) {
-        strict(&routing, incoming, &mut |name, set| {
-            let names = match name {
-                Some(name) => Ranges::single(name.0),
-                None => {
-                    let known = routing.routes.iter().filter_map(|route| route.by);
-                    let known = Ranges::of(known.map(|name| (name.0, name.0)));
-                    Ranges::full().subtract(&known)
-                }
-            };
-            let (yes, no) = match name {
-                Some(name) => (Some((value(name), set)), missing.subtract(set)),
-                None => (None, missing.clone()),
-            };
-            if let Some((value, set)) = yes {
-                let there = by(on(set), incoming, &names);
-                rows.push((value, within(there).into_iter().collect()));
-            }
-            let not = by(on(&no), incoming, &names);
+    rows.push((0, within(on(&missing)).into_iter().collect()));
+    if let Some(incoming) = device.filter(|_| !local.is_empty()) {
+        let mut names = Ranges::full();
+        for (name, set) in by_any(&routing) {
+            let own = Ranges::single(name.0);
+            names = names.subtract(&own);
+            let not = by(on(&local.subtract(&set)), incoming, &own);
             rows.push((0, within(not).into_iter().collect()));
-        });
-    } else {
-        rows.push((0, within(on(&missing)).into_iter().collect()));
+        }
+        let not = by(on(&local), incoming, &names);
+        rows.push((0, within(not).into_iter().collect()));
     }
     vec![Leaf::Table(rows)]
 }
 
-/// IPv6 looks for any route by that interface, not only for the best.
-fn strict(
-    routing: &crate::firewall::Routing,
-    _incoming: bool,
-    visit: &mut dyn FnMut(Option<IfName>, &Ranges<u128>),
-) {
+/// For each interface the addresses to which any route leads by it.
+fn by_any(routing: &crate::firewall::Routing) -> Vec<(IfName, Ranges<u128>)> {
     let mut names: Vec<IfName> = routing.routes.iter().filter_map(|route| route.by).collect();
     names.sort_unstable();
     names.dedup();
-    for name in names {
+    let led = |name: IfName| {
         let own = routing.routes.iter().filter(|route| route.by == Some(name));
-        let set = Ranges::of(own.map(|route| route.destinations)).subtract(&routing.local);
-        visit(Some(name), &set);
-    }
-    visit(None, &Ranges::empty());
+        let set = Ranges::of(own.map(|route| route.destinations));
+        (name, set.subtract(&routing.local))
+    };
+    names.into_iter().map(led).collect()
 }
 
 /// For each interface the addresses to which it is the best way.

@@ -157,8 +157,8 @@ impl<'a> Lowering<'a> {
             }
             if *doubtful {
                 let why = "whether the map still holds this element depends on time".to_owned();
-                let still = self.firewall.unknown(*span, why);
-                cubes = assuming(&cubes, still, true);
+                let gone = self.firewall.unknown(*span, why);
+                cubes = assuming(&cubes, gone, false);
             }
             if !cubes.is_empty() {
                 found.parts.push((cubes, *value, *span));
@@ -196,8 +196,8 @@ impl<'a> Lowering<'a> {
             Some(mut cubes) => {
                 if doubtful {
                     let why = "whether the map still holds this element depends on time".to_owned();
-                    let still = self.firewall.unknown(span, why);
-                    cubes = assuming(&cubes, still, true);
+                    let gone = self.firewall.unknown(span, why);
+                    cubes = assuming(&cubes, gone, false);
                 }
                 found.parts.push((cubes, value, span));
             }

@@ -169,7 +169,9 @@ impl Lowering<'_> {
 
     /// Whether rules add elements to a set or remove them.
     fn is_changed(&self, place: &Place<'_>, set: &str) -> bool {
-        let key = (tables::title(place.table), set.to_owned());
-        self.traits.changed_sets.contains(&key)
+        let of_table = |(family, table, name): &(super::syntax::Family, String, String)| {
+            *family == place.table.family && **table == *place.table.name && name == set
+        };
+        self.traits.changed_sets.iter().any(of_table)
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Reach {
 pub(super) struct Place<'t> {
     /// Its table.
     pub table: &'t Table,
+    /// What people call the table.
+    pub title: &'t str,
     /// The packets that are looked at: an `inet` table is lowered once for each family.
     pub family: Family,
     /// How packets come to its chain.

@@ -1,6 +1,7 @@
 //! Tables and chains.
 
 use super::place::{Place, Reach, reach};
+use super::traits::is_of_iptables;
 use super::{Lowering, support};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::nft::syntax::{self, ChainKind, Family, Policy, Rule, Ruleset, Set, Table};
@@ -76,6 +77,7 @@ impl<'a> Lowering<'a> {
     ) {
         self.firewall.rules_mut(family).exported = true;
         let generated = support::is_generated(table.family, &table.name);
+        let title = title(table);
         let mut ids: FxHashMap<&str, ChainId> = FxHashMap::default();
         for chain in &table.chains {
             let base = chain.base.as_ref().filter(|_| !table.dormant);
@@ -85,7 +87,7 @@ impl<'a> Lowering<'a> {
             let id = self.add(
                 family,
                 Chain {
-                    table: title(table),
+                    table: title.clone(),
                     name: chain.name.to_string(),
                     base: base.map(lowered),
                     devices,
@@ -104,6 +106,7 @@ impl<'a> Lowering<'a> {
             };
             let place = Place {
                 table,
+                title: &title,
                 family,
                 reach: reached.get(&*chain.name).unwrap_or(&nowhere),
                 chains: &ids,
@@ -143,7 +146,7 @@ impl<'a> Lowering<'a> {
         self.add(
             place.family,
             Chain {
-                table: title(place.table),
+                table: place.title.to_owned(),
                 name: format!("__chain{}", self.inlined),
                 base: None,
                 devices: None,
@@ -230,8 +233,11 @@ fn opaque(family: net::Family, why: String, number: u32, span: Span) -> firewall
     }
 }
 
-/// A table as the kernel's trace names it.
+/// A table as people name it: its family and name, but for those of `iptables-nft` the name alone.
 pub(super) fn title(table: &Table) -> String {
+    if is_of_iptables(table) {
+        return table.name.to_string();
+    }
     let family = match table.family {
         Family::Ip => "ip",
         Family::Ip6 => "ip6",

@@ -3,7 +3,8 @@
 use super::tables::title;
 use crate::diagnostic::{Diagnostic, Severity, input};
 use crate::dialect::nft::syntax::{
-    ChainKind, Expr, ExprKind, Family, Rule, Ruleset, StatementKind, Table, Target, Verdict,
+    Base, ChainKind, Expr, ExprKind, Family, Hook, Rule, Ruleset, StatementKind, Table, Target,
+    Verdict,
 };
 use crate::dialect::{Context, Notes};
 use crate::firewall::{Effect, Firewall};
@@ -21,8 +22,8 @@ pub(super) struct Traits {
     pub untracks: bool,
     /// Fields that rules change, as header and field.
     pub rewritten: BTreeSet<(&'static str, &'static str)>,
-    /// Sets that rules add to or remove from, as table and name.
-    pub changed_sets: BTreeSet<(String, String)>,
+    /// Sets that rules add to or remove from, as family, table and name.
+    pub changed_sets: BTreeSet<(Family, String, String)>,
 }
 
 /// A header field by one name for all that share its bits.
@@ -112,7 +113,8 @@ impl Traits {
             StatementKind::SetUpdate {
                 set, statements, ..
             } => {
-                self.changed_sets.insert((title(table), set.to_string()));
+                let key = (table.family, table.name.to_string(), set.to_string());
+                self.changed_sets.insert(key);
                 for inner in statements {
                     self.statement(table, &inner.kind);
                 }
@@ -155,7 +157,7 @@ pub(super) fn leave_out_copies(
         };
         let family = if command == "iptables" { "ip" } else { "ip6" };
         let warning = format!("table {family} {} is managed by {command}-nft", table.name);
-        let managed = text.contains(&warning) || table.chains.iter().any(|c| has_xt(&c.rules));
+        let managed = text.contains(&warning) || is_of_iptables(table);
         let copy = managed && saved.contains(&(command, table.name.to_string()));
         if copy {
             notes.push(
@@ -174,11 +176,51 @@ pub(super) fn leave_out_copies(
     });
 }
 
-fn has_xt(rules: &[Rule]) -> bool {
-    rules
-        .iter()
-        .flat_map(|rule| &rule.statements)
-        .any(|statement| matches!(statement.kind, StatementKind::Xt(_)))
+/// Whether a table looks as `iptables-nft` makes it: its own names, hooks and priorities, and a
+/// counter in every rule. The kernel's trace and people name such a table without its family.
+pub(super) fn is_of_iptables(table: &Table) -> bool {
+    let of_family = matches!(table.family, Family::Ip | Family::Ip6);
+    let bases = || table.chains.iter().filter(|chain| chain.base.is_some());
+    of_family
+        && bases().count() > 0
+        && bases().all(|chain| {
+            let base = chain.base.as_ref();
+            base.is_some_and(|base| is_builtin(&table.name, &chain.name, base))
+        })
+        && table
+            .chains
+            .iter()
+            .all(|chain| chain.rules.iter().all(counts))
+}
+
+fn counts(rule: &Rule) -> bool {
+    rule.statements.iter().any(|statement| {
+        matches!(
+            statement.kind,
+            StatementKind::Counter(_) | StatementKind::Xt(_)
+        )
+    })
+}
+
+fn is_builtin(table: &str, chain: &str, base: &Base) -> bool {
+    let hook = match chain {
+        "PREROUTING" => Hook::Prerouting,
+        "INPUT" => Hook::Input,
+        "FORWARD" => Hook::Forward,
+        "OUTPUT" => Hook::Output,
+        "POSTROUTING" => Hook::Postrouting,
+        _ => return false,
+    };
+    let priority = match (table, hook) {
+        ("raw", _) => -300,
+        ("mangle", _) => -150,
+        ("nat", Hook::Prerouting | Hook::Output) => -100,
+        ("nat", _) => 100,
+        ("filter", _) => 0,
+        ("security", _) => 150,
+        _ => return false,
+    };
+    base.hook == hook && base.priority == priority
 }
 
 /// Tables that exports of `iptables-nft` hold, by command.
