@@ -56,7 +56,8 @@ pub struct PacketInput {
     pub length: Option<u16>,
     /// Source hardware address, `52:54:00:12:34:56`.
     pub src_mac: Option<String>,
-    /// How the frame is addressed: `unicast`, `broadcast`, `multicast` or `other`.
+    /// How the frame is addressed: `unicast`, `broadcast`, `multicast` or `other`; as the
+    /// destination address is.
     pub pkt_type: Option<String>,
     /// User that owns the sending socket.
     pub uid: Option<u32>,
@@ -148,14 +149,14 @@ impl PacketInput {
             out_interface: interface("iface_out", self.iface_out.as_ref())?,
             mark: self.mark.unwrap_or(0),
             conn_mark: self.ct_mark.unwrap_or(0),
-            rare: self.rare(protocol)?,
+            rare: self.rare(protocol, destination)?,
             fragment,
         };
         Ok((hook, packet))
     }
 
     /// What is given of the fields that few rules test.
-    fn rare(&self, protocol: Protocol) -> Result<RareValues, String> {
+    fn rare(&self, protocol: Protocol, destination: IpAddr) -> Result<RareValues, String> {
         let mut values = RareValues::default();
         // Neighbour discovery is valid with hop limit 255 only (RFC 4861): hosts send it so.
         let discovery = protocol == Protocol::ICMPV6
@@ -181,6 +182,12 @@ impl PacketInput {
             })?;
             values.set(Rare::SourceMac, address);
         }
+        let by_address = match destination {
+            IpAddr::V4(Ipv4Addr::BROADCAST) => packet_type::BROADCAST,
+            to if to.is_multicast() => packet_type::MULTICAST,
+            _ => packet_type::HOST,
+        };
+        values.set(Rare::PacketType, by_address.into());
         if let Some(text) = &self.pkt_type {
             let kind = match text.as_str() {
                 "unicast" | "host" => packet_type::HOST,
@@ -304,7 +311,9 @@ fn flags(text: &str) -> Result<u8, String> {
             continue;
         }
         for letter in upper.chars() {
-            let known = tcp_flags::LETTERS.iter().find(|(name, _)| *name == letter);
+            // Two bits that no other notation of this program names (RFC 3168).
+            let known = tcp_flags::LETTERS.iter().chain(&[('E', 0x40), ('C', 0x80)]);
+            let known = known.copied().find(|(name, _)| *name == letter);
             let Some((_, bit)) = known else {
                 return Err(format!(
                     "TCP flags are `{text}`, expected letters out of FSRPAUEC or words such as `syn,ack`"

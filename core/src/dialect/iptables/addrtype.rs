@@ -141,7 +141,7 @@ fn by_interface(
 }
 
 fn prefix(text: &str) -> Ranges<u128> {
-    values::addresses(text, Family::V6).unwrap_or_default()
+    values::addresses(text, Family::V6).unwrap_or(Ranges::empty())
 }
 
 impl Question {
