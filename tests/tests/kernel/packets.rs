@@ -9,10 +9,6 @@ use portwright::packet::{CtState, Fragment};
 use portwright_cli::kernel::{Header, Probe, Way, can_have};
 use rand::RngExt;
 
-/// Whether Portwright knows that iptables-nft takes an authentication header for the protocol (the
-/// fact `ip6tables-ah`). Until then no random packet has one there.
-const READS_AH_AS_PROTOCOL: bool = false;
-
 /// Types and codes of ICMP that packets have.
 const ICMP: [(u16, u16); 11] = [
     (8, 0),
@@ -74,7 +70,7 @@ pub fn packets(
                 nudge(draw, &mut probe);
             }
         }
-        probes.extend(placed(draw, probe, stateless, language));
+        probes.extend(placed(draw, probe, stateless));
     }
     probes
 }
@@ -148,12 +144,7 @@ fn port(draw: &mut Draw<'_>) -> u16 {
 }
 
 /// Where routing sends a packet; none when routing refuses it, or nothing would be learned.
-fn placed(
-    draw: &mut Draw<'_>,
-    mut probe: Probe,
-    stateless: bool,
-    language: Language,
-) -> Option<Probe> {
+fn placed(draw: &mut Draw<'_>, mut probe: Probe, stateless: bool) -> Option<Probe> {
     let host = draw.host;
     let family = probe.family;
     let way = host.way(family, probe.destination);
@@ -187,9 +178,6 @@ fn placed(
     if probe.hook != Hook::Forward || !stateless {
         probe.fragment = None;
         probe.headers.retain(|&header| header != Header::Fragment);
-    }
-    if language == Language::IptablesNft && !READS_AH_AS_PROTOCOL {
-        probe.headers.retain(|&h| h != Header::Authentication);
     }
     probe.headers.sort_unstable();
     probe.normalise();

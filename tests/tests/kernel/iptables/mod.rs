@@ -106,8 +106,7 @@ impl Generator<'_> {
         if self.draw.chance(0.25) {
             text += &self.table("raw", &["PREROUTING", "OUTPUT"]);
         }
-        // Portwright does not know yet that iptables-nft has this table behind nat.
-        if self.legacy && self.draw.chance(0.1) {
+        if self.draw.chance(0.1) {
             text += &self.table("security", &["INPUT", "FORWARD", "OUTPUT"]);
         }
         if !self.stateless && self.draw.chance(0.4) {

@@ -29,6 +29,7 @@ impl Generator<'_> {
             "hash:net,iface",
             "bitmap:port",
             "bitmap:ip",
+            "bitmap:ip,mac",
         ] {
             let possible = self.draw.family == Family::V4 || !kind.starts_with("bitmap:ip");
             if possible && self.draw.chance(0.25) {
