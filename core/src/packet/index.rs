@@ -248,10 +248,14 @@ impl<A: Address> Hulls<A> {
             let (a, b) = node.children;
             if node.leaf {
                 let leaves = self.leaves.get(a as usize..b as usize).unwrap_or(&[]);
-                let near = leaves.iter().filter(|(leaf, _)| leaf.overlaps(hull));
-                out.extend(near.map(|(_, at)| at));
+                for (leaf, position) in leaves {
+                    if leaf.overlaps(hull) {
+                        out.push(*position);
+                    }
+                }
             } else {
-                stack.extend([a, b]);
+                stack.push(a);
+                stack.push(b);
             }
         }
         if let Some(found) = out.get_mut(first..) {
