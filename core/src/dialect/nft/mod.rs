@@ -19,6 +19,7 @@ use syntax::Ruleset;
 pub(in crate::dialect) use lower::{read_json, read_text};
 
 pub use json::detect as detect_json;
+pub use lower::{EXPRESSIONS, NftSupport, STATEMENTS};
 pub use text::detect as detect_text;
 
 /// Reads nft's language. Never fails as a whole: what cannot be read is said in the diagnostics

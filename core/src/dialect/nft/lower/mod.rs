@@ -20,6 +20,8 @@ mod tables;
 mod traits;
 mod value;
 
+pub use support::{EXPRESSIONS, NftSupport, STATEMENTS};
+
 use super::syntax::{Expr, ExprKind, Hook, Ruleset};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::{Context, Notes};

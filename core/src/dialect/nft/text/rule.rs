@@ -162,7 +162,14 @@ impl<'a> Parser<'a, '_> {
         let op = self.relation();
         let right = self.compared()?;
         if self.token.is("/") {
-            return self.masked(left, op, right);
+            self.bump();
+            let mask = self.compared()?;
+            return Ok(masked(left, op, right, mask));
+        }
+        if symbols::is_bitmask(symbols::type_of(&left))
+            && let Some((value, mask)) = numeric_mask(&right)
+        {
+            return Ok(masked(left, op, value, mask));
         }
         Ok(StatementKind::Match { left, op, right })
     }
@@ -197,27 +204,6 @@ impl<'a> Parser<'a, '_> {
             return self.list(right, Mode::Constants);
         }
         Ok(right)
-    }
-
-    /// Behind the value: `/ MASK`. `tcp flags syn / syn,ack` is `tcp flags & (syn,ack) == syn`.
-    fn masked(&mut self, left: Expr, op: Op, right: Expr) -> Parsed<StatementKind> {
-        self.bump();
-        let mask = self.compared()?;
-        let place = left.place;
-        let left = Expr {
-            kind: ExprKind::Binary {
-                op: BinaryOp::And,
-                left: Box::new(left),
-                right: Box::new(mask),
-            },
-            place,
-        };
-        let op = match op {
-            Op::In => Op::Eq,
-            Op::NotIn => Op::Ne,
-            op => op,
-        };
-        Ok(StatementKind::Match { left, op, right })
     }
 
     /// `add @set { … }`.
@@ -370,4 +356,57 @@ fn is_selector(expr: &Expr) -> bool {
         ExprKind::Map { key, .. } => is_selector(key),
         _ => symbols::is_selector(expr),
     }
+}
+
+/// `VALUE / MASK`: `tcp flags syn / syn,ack` is `tcp flags & (syn,ack) == syn`.
+fn masked(left: Expr, op: Op, right: Expr, mask: Expr) -> StatementKind {
+    let place = left.place;
+    let left = Expr {
+        kind: ExprKind::Binary {
+            op: BinaryOp::And,
+            left: Box::new(left),
+            right: Box::new(mask),
+        },
+        place,
+    };
+    let op = match op {
+        Op::In => Op::Eq,
+        Op::NotIn => Op::Ne,
+        op => op,
+    };
+    StatementKind::Match { left, op, right }
+}
+
+/// `0x2,0x4 / 0x2,0x10`, which reads like a list with a prefix in it: the bits on either side.
+fn numeric_mask(right: &Expr) -> Option<(Expr, Expr)> {
+    let parts = match &right.kind {
+        ExprKind::List(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(right),
+    };
+    let (mut value, mut mask) = (0, None);
+    for part in parts {
+        match (&part.kind, &mut mask) {
+            (ExprKind::Number(number), None) => value |= number,
+            (ExprKind::Number(number), Some(bits)) => *bits |= number,
+            (
+                ExprKind::Prefix {
+                    value: last,
+                    length,
+                },
+                None,
+            ) => {
+                let ExprKind::Number(number) = last.kind else {
+                    return None;
+                };
+                value |= number;
+                mask = Some(u128::from(*length));
+            }
+            _ => return None,
+        }
+    }
+    let number = |number| Expr {
+        kind: ExprKind::Number(number),
+        place: right.place,
+    };
+    Some((number(value), number(mask?)))
 }
