@@ -228,6 +228,11 @@ impl PacketInput {
             all |= bit;
             first = first.or(Some(number));
         }
+        // A fragment of IPv6 has the header that says so.
+        if self.fragment.is_some() && protocol != Protocol::ICMP {
+            all |= extension_headers::FRAGMENT;
+            first = first.or(Some(44));
+        }
         values.set(Rare::ExtensionHeaders, all.into());
         values.set(Rare::NextHeader, first.unwrap_or(protocol.0.into()));
         Ok(())

@@ -6,7 +6,9 @@ use super::place::Place;
 use super::{ct, fib};
 use crate::dialect::nft::syntax::{BinaryOp, Expr, ExprKind, Hook};
 use crate::net::{Family, Protocol};
-use crate::packet::{Bits, ByteSet, Cube, Fragment, Ranges, Rare, extension_headers, packet_type};
+use crate::packet::{
+    Bits, ByteSet, Cube, Fragment, IfName, Ranges, Rare, extension_headers, packet_type,
+};
 
 /// The value of a selector for some packets.
 #[derive(Debug, Clone)]
@@ -337,7 +339,7 @@ impl Lowering<'_> {
             }
             "oifname" | "oif" => {
                 out.names = true;
-                one(Field::Out)
+                outgoing(place)
             }
             "mark" => one(Field::Mark),
             "length" => one(Field::Rare(Rare::Length)),
@@ -394,7 +396,7 @@ impl Lowering<'_> {
             ("ip" | "ip6", "dscp") => rare(Rare::Tos, Shape::bits(0xfc, 2)),
             ("ip" | "ip6", "ecn") => rare(Rare::Tos, Shape::bits(0x3, 0)),
             ("ip", "protocol") => vec![Leaf::field(any(), Field::Protocol)],
-            ("ip", "ttl") | ("ip6", "hoplimit") => rare(Rare::Ttl, Shape::SAME),
+            ("ip", "ttl") | ("ip6", "hoplimit") => time_to_live(place),
             ("ip", "length") => rare(Rare::Length, Shape::SAME),
             ("ip6", "length") => rare(
                 Rare::Length,
@@ -530,6 +532,51 @@ fn bounded(place: &Place<'_>, modulus: u64) -> Vec<Leaf> {
 
 /// `ip6 nexthdr`: what the fixed header names. Where that is no extension header it is the
 /// protocol.
+/// The interface that packets go out by: before routing there is none.
+fn outgoing(place: &Place<'_>) -> Vec<Leaf> {
+    let any = Cube::any(place.family);
+    let before = [Hook::Ingress, Hook::Prerouting];
+    if place.reach.only(&before) {
+        return vec![Leaf::constant(place, IfName::NONE.0)];
+    }
+    if place.reach.any(&before) {
+        return vec![Leaf::open(any)];
+    }
+    vec![Leaf::field(any, Field::Out)]
+}
+
+/// Time to live, which forwarding counts down before FORWARD.
+fn time_to_live(place: &Place<'_>) -> Vec<Leaf> {
+    let any = Cube::any(place.family);
+    let field = Field::Rare(Rare::Ttl);
+    if !place.reach.any(&[Hook::Forward, Hook::Postrouting, Hook::Egress]) {
+        return vec![Leaf::field(any, field)];
+    }
+    if place.reach.any(&[Hook::Ingress, Hook::Prerouting]) {
+        return vec![Leaf::open(any)];
+    }
+    let none = Ranges::single(IfName::NONE.0);
+    let some = Ranges::full().subtract(&none);
+    let by = |incoming: &Ranges<u128>, outgoing: &Ranges<u128>| Cube {
+        in_interface: incoming.clone(),
+        out_interface: outgoing.clone(),
+        ..any.clone()
+    };
+    let counted = Shape {
+        less: 1,
+        ..Shape::SAME
+    };
+    vec![
+        Leaf::Field {
+            of: by(&some, &some),
+            field,
+            shape: counted,
+        },
+        Leaf::field(by(&some, &none), field),
+        Leaf::field(by(&none, &Ranges::full()), field),
+    ]
+}
+
 fn next_header(place: &Place<'_>) -> Vec<Leaf> {
     let any = Cube::any(place.family);
     let rows = (0..=u8::MAX).map(|number| {

@@ -39,6 +39,11 @@ pub(super) struct Place<'t> {
 }
 
 impl Reach {
+    /// Whether packets come to it from any of these hooks.
+    pub(super) fn any(&self, hooks: &[Hook]) -> bool {
+        self.hooks.iter().any(|hook| hooks.contains(hook))
+    }
+
     /// Whether packets come to it, and from none but these hooks.
     pub(super) fn only(&self, hooks: &[Hook]) -> bool {
         !self.hooks.is_empty() && self.hooks.iter().all(|hook| hooks.contains(hook))
