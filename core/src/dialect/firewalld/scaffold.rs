@@ -77,7 +77,7 @@ fn known(span: Span) -> Draft {
 }
 
 fn filter(rules: &mut Ruleset, chain: &str, settings: &Settings, span: Span) {
-    let lo = interface("lo").unwrap_or(Ranges::empty());
+    let lo = interface("lo").unwrap_or_default();
     add(rules, chain, known(span).does(Does::Accept));
     add(
         rules,
@@ -104,7 +104,7 @@ fn filter(rules: &mut Ruleset, chain: &str, settings: &Settings, span: Span) {
 
 fn output(rules: &mut Ruleset, settings: &Settings, span: Span) {
     let chain = "filter_OUTPUT";
-    let lo = interface("lo").unwrap_or(Ranges::empty());
+    let lo = interface("lo").unwrap_or_default();
     add(rules, chain, known(span).does(Does::Accept));
     let local = Draft::new(span).interfaces(End::Destination, &lo);
     add(rules, chain, local.does(Does::Accept));
