@@ -4,7 +4,6 @@
 //! do the tests that judge the engine.
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     reason = "a namespace is made with files, threads and programs"
 )]
 

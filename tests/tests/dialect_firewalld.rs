@@ -243,7 +243,7 @@ fn packets_fare_as_in_the_kernel() {
                         case.display(),
                         traced.verdict,
                         traced.depends_on
-                    )
+                    );
                 }
             }
         }

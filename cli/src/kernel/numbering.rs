@@ -90,7 +90,7 @@ impl Numbering {
             let words: Vec<&str> = line.split(' ').collect();
             match words[..] {
                 ["table", family, name, "{", ..] => {
-                    table = (family_number(family), name.to_owned())
+                    table = (family_number(family), name.to_owned());
                 }
                 ["chain", name, "{", ..] => chain = Some((name.to_owned(), 0)),
                 ["}"] => chain = None,

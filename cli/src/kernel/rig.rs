@@ -9,6 +9,7 @@ use super::topology::{self, SENDER, hardware_address};
 use super::wire;
 use portwright::net::Family;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::CString;
 use std::io;
 use std::mem;
@@ -180,10 +181,10 @@ impl Rig {
     /// Sends a packet from the host itself.
     pub(super) fn originate(&mut self, probe: &Probe, bytes: &[u8]) -> io::Result<()> {
         let key = (probe.family, probe.uid);
-        if !self.raw.contains_key(&key) {
-            self.raw.insert(key, raw_socket(probe.family, probe.uid)?);
-        }
-        let socket = &self.raw[&key];
+        let socket = match self.raw.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(raw_socket(probe.family, probe.uid)?),
+        };
         set_mark(socket, probe.mark)?;
         match probe.family {
             Family::V4 => {
@@ -221,13 +222,12 @@ fn raw_socket(family: Family, uid: u32) -> io::Result<OwnedFd> {
         Family::V6 => libc::AF_INET6,
     };
     // SAFETY: no pointers. The user of file accesses is the thread's own, and is set back.
-    let made = unsafe {
+    unsafe {
         libc::setfsuid(uid);
         let made = socket(domain, libc::SOCK_RAW, libc::IPPROTO_RAW);
         libc::setfsuid(0);
         made
-    };
-    made
+    }
 }
 
 /// Gives the packets of a socket a mark.

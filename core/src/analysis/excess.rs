@@ -16,7 +16,7 @@ use crate::firewall::{
 use crate::graph::RequirementGraph;
 use crate::net::{Family, Protocol, Service};
 use crate::packet::diagram::{Diagrams, Node};
-use crate::packet::{Budget, ByteSet, Cube, FieldSet, Index, OverBudget, PacketSet, Ranges};
+use crate::packet::{Budget, ByteSet, Cube, FieldSet, Index, OverBudget, PacketSet, Ranges, Rare};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -82,6 +82,8 @@ impl<'q, 'a> Question<'q, 'a> {
         for one in required.iter().filter(here) {
             // Which source port and interface a flow uses is not a matter of excess.
             let mut cube = one.cube.clone();
+            // The protocol says which header is next.
+            cube.extra = cube.extra.without(|field| field == Rare::NextHeader);
             cube.source_port = match graph.flows.get(one.flow).map(|flow| flow.service) {
                 Some(Service::Icmp(_)) => cube.source_port,
                 _ => Ranges::full(),

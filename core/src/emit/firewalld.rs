@@ -20,8 +20,8 @@ pub(super) fn permit(family: Family, chain: &str, cube: &Cube) -> Option<Vec<Str
         Family::V6 => ("ipv6", MOST),
     };
     let mut lines = Vec::new();
-    for source in sides("source", prefixes(&cube.source, family, most)?) {
-        for destination in sides("destination", prefixes(&cube.destination, family, most)?) {
+    for source in sides("source", &prefixes(&cube.source, family, most)?) {
+        for destination in sides("destination", &prefixes(&cube.destination, family, most)?) {
             for element in elements(protocol, cube)? {
                 lines.push(format!(
                     "firewall-cmd --permanent{zone} --add-rich-rule='rule family=\"{name}\"{source}{destination} {element} accept'"
@@ -44,7 +44,7 @@ fn zone(chain: &str) -> Option<&str> {
     Some(part.unwrap_or(named))
 }
 
-fn sides(element: &str, all: Vec<String>) -> Vec<String> {
+fn sides(element: &str, all: &[String]) -> Vec<String> {
     if all.is_empty() {
         return vec![String::new()];
     }

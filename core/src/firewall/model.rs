@@ -438,6 +438,15 @@ impl Chain {
     }
 }
 
+impl Base {
+    /// Whether packets come to it after their sources were translated.
+    #[must_use]
+    pub fn runs_behind_source_translation(&self) -> bool {
+        let translated = matches!(self.hook, Hook::Input | Hook::Postrouting);
+        self.hook == Hook::Egress || translated && self.priority > 100
+    }
+}
+
 impl Rule {
     /// A rule that does nothing else but this.
     #[must_use]

@@ -1,7 +1,7 @@
 //! Rules made ready for evaluation: every chain's matches behind an index.
 
 use super::circular::circular_jumps;
-use super::model::{ChainId, Course, Effect, Hook, Rule, RuleId, Rules, Translation};
+use super::model::{Base, ChainId, Course, Effect, Hook, Rule, RuleId, Rules, Translation};
 use crate::net::Family;
 use crate::packet::{Bits, CtState, Cube, FieldSet, Index, MarkBits, Packet, Ranges, Rare};
 use rustc_hash::FxHashSet;
@@ -25,6 +25,8 @@ pub struct Program<'a> {
     pub(super) changes_packets: bool,
     untracks: bool,
     translations: Arc<[&'a Translation]>,
+    /// Whether any base chain runs behind the translation of sources.
+    sees_new_sources: bool,
     /// Whether any rule asks what a packet was before it was translated.
     pub(super) asks_original: bool,
 }
@@ -77,6 +79,10 @@ impl<'a> Program<'a> {
             changes_packets: all().any(changes_packets),
             untracks: all().any(|rule| rule.effects.contains(&Effect::Untrack)),
             translations: all().filter_map(Rule::translation).collect(),
+            sees_new_sources: rules.iter().any(|(_, chain)| {
+                let base = chain.base.as_ref();
+                base.is_some_and(Base::runs_behind_source_translation)
+            }),
             asks_original: all()
                 .flat_map(|rule| &rule.matches)
                 .flat_map(|cube| cube.extra.iter())
@@ -133,7 +139,7 @@ impl<'a> Program<'a> {
         let mut translated = own.clone();
         for to in self.translations.iter() {
             let mut origin = own.clone();
-            if !to.frees(&mut origin, self.family) {
+            if !to.frees(&mut origin, self.family, self.sees_new_sources) {
                 continue;
             }
             translated.source = translated.source.union(&origin.source);
@@ -204,7 +210,7 @@ fn changes_packets(rule: &Rule) -> bool {
 
 impl Translation {
     /// Makes a cube of what it may have been before; false when nothing in it is the outcome.
-    fn frees(&self, cube: &mut Cube, family: Family) -> bool {
+    fn frees(&self, cube: &mut Cube, family: Family, sources: bool) -> bool {
         let any = Cube::any(family);
         let meets = |to: &Option<Ranges<u128>>, own: &Ranges<u128>| {
             to.as_ref().is_none_or(|to| to.overlaps(own))
@@ -216,7 +222,8 @@ impl Translation {
             && meets_port(&self.source_port, &cube.source_port)
             && meets(&self.destination, &cube.destination)
             && meets_port(&self.destination_port, &cube.destination_port);
-        if !possible {
+        let moves = self.destination.is_some() || self.destination_port.is_some();
+        if !possible || !(moves || sources) {
             return false;
         }
         if self.source.is_some() {

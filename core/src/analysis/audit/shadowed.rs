@@ -171,7 +171,9 @@ fn show(finding: &mut Finding, audit: &Audit<'_, '_>, part: Part, rule: &Rule) {
         entries.iter().find_map(|(hook, entry)| {
             let mut starts = super::life::starts(program, *hook, &rule.matches, entry).into_iter();
             let cube = starts.find_map(|cube| cube.intersect(narrow))?;
-            Some((*hook, cube.witness(part.family)?))
+            // What matches as it enters reads better than what a translation makes match.
+            let plain = rule.matches.iter().find_map(|own| own.intersect(&cube));
+            Some((*hook, plain.unwrap_or(cube).witness(part.family)?))
         })
     };
     let found = example(&first).or_else(|| example(&Cube::any(part.family)));

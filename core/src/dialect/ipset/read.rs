@@ -19,7 +19,7 @@ pub(in crate::dialect) fn detect(text: &str) -> u8 {
     let Some(line) = lines.next() else {
         return 0;
     };
-    if line.starts_with("<ipsets>") || line.starts_with("<ipset ") {
+    if line.starts_with("<ipsets>") || line.starts_with("<ipset name=") {
         return 95;
     }
     let mut words = line.split_ascii_whitespace();

@@ -113,7 +113,7 @@ impl Generator<'_> {
         for _ in 0..self.draw.between(1, 3) {
             let (name, state) = self.draw.pick(&names);
             let nat = matches!(name, "DNAT" | "SNAT");
-            if !chosen.contains(&name) && !(nat && module == "state") {
+            if !(chosen.contains(&name) || nat && module == "state") {
                 chosen.push(name);
                 rule.hints.push(Hint::State(state));
             }

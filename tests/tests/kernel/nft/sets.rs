@@ -27,6 +27,9 @@ pub(super) struct Set {
     pub(super) elements: Vec<Hints>,
 }
 
+/// First and last value of each part of a key.
+type Bounds = Vec<(u128, u128)>;
+
 impl Key {
     /// As a set declares it.
     pub(super) fn type_name(self) -> &'static str {
@@ -109,7 +112,7 @@ impl Generator<'_> {
         intervals: bool,
         least: usize,
     ) -> (Vec<String>, Vec<Hints>) {
-        let mut kept: Vec<(Vec<(u128, u128)>, String, Hints)> = Vec::new();
+        let mut kept: Vec<(Bounds, String, Hints)> = Vec::new();
         let wanted = self.draw.between(least, 6);
         for _ in 0..wanted * 3 {
             if kept.len() >= wanted.max(least) {

@@ -549,7 +549,10 @@ fn outgoing(place: &Place<'_>) -> Vec<Leaf> {
 fn time_to_live(place: &Place<'_>) -> Vec<Leaf> {
     let any = Cube::any(place.family);
     let field = Field::Rare(Rare::Ttl);
-    if !place.reach.any(&[Hook::Forward, Hook::Postrouting, Hook::Egress]) {
+    if !place
+        .reach
+        .any(&[Hook::Forward, Hook::Postrouting, Hook::Egress])
+    {
         return vec![Leaf::field(any, field)];
     }
     if place.reach.any(&[Hook::Ingress, Hook::Prerouting]) {
