@@ -25,6 +25,9 @@ export type Outcome =
   | (TraceResult & {
       operation: "trace";
     })
+  | (CompareResult & {
+      operation: "compare";
+    })
   | (CatalogResult & {
       operation: "catalog";
     })
@@ -69,6 +72,9 @@ export type Request =
     })
   | (TraceRequest & {
       operation: "trace";
+    })
+  | (CompareRequest & {
+      operation: "compare";
     })
   | (CatalogRequest & {
       operation: "catalog";
@@ -639,6 +645,10 @@ export interface LintSummary {
    */
   errors: number;
   /**
+   * Findings that the baseline took out.
+   */
+  known: number;
+  /**
    * Of severity note.
    */
   notes: number;
@@ -646,6 +656,10 @@ export interface LintSummary {
    * Of these, those proved to pass.
    */
   permitted: number;
+  /**
+   * Findings that suppressions in the exports took out.
+   */
+  suppressed: number;
   /**
    * Required flows whose fate is unknown: the answer is incomplete.
    */
@@ -681,9 +695,17 @@ export interface AuditSummary {
    */
   errors: number;
   /**
+   * Findings that the baseline took out.
+   */
+  known: number;
+  /**
    * Of severity note.
    */
   notes: number;
+  /**
+   * Findings that suppressions in the exports took out.
+   */
+  suppressed: number;
   /**
    * Of severity warning.
    */
@@ -726,6 +748,10 @@ export interface TracedPacket {
    */
   path: string[];
   /**
+   * Where the verdict is certain but not the way to it: what the way depends on.
+   */
+  path_depends_on?: DependsOn[];
+  /**
    * Every rule that it matches on its way; only for a single packet.
    */
   steps?: StepData[];
@@ -756,11 +782,12 @@ export interface DependsOn {
  */
 export interface StepData {
   /**
-   * `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`.
+   * `TABLE/CHAIN`, `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`; for `change` the packet as it is
+   * from now on.
    */
   at: string;
   /**
-   * `enter`, `match` or `verdict`.
+   * `enter`, `match`, `change` or `verdict`.
    */
   kind: string;
   /**
@@ -771,6 +798,266 @@ export interface StepData {
    * The verdict, for the kind `verdict`.
    */
   verdict?: string | null;
+}
+/**
+ * The semantic difference of two systems.
+ */
+export interface CompareResult {
+  /**
+   * Lines that are not modelled and stand alike in both systems (the old one, the new one): they
+   * were taken to do the same to the same packets.
+   */
+  alike: [Place, Place][];
+  /**
+   * The differences: by family, hook and kind, what is certain first.
+   */
+  differences: DifferenceData[];
+  /**
+   * What is proved at each hook of each family.
+   */
+  hooks: CompareHook[];
+  /**
+   * The system as it is to be.
+   */
+  new: ComparedSystem;
+  /**
+   * The system as it was.
+   */
+  old: ComparedSystem;
+  /**
+   * Counts.
+   */
+  summary: CompareSummary;
+  /**
+   * The worst of all hooks' verdicts. `equivalent` is proved.
+   */
+  verdict: string;
+}
+/**
+ * Packets that the two systems treat differently, all decided by the same two lines.
+ */
+export interface DifferenceData {
+  /**
+   * Whether it is so whatever the lines do that are not modelled; else it depends on them.
+   */
+  certain: boolean;
+  /**
+   * Address family.
+   */
+  family: Family;
+  /**
+   * `input`, `forward` or `output`.
+   */
+  hook: string;
+  /**
+   * `opened`, `closed`, `translated` (passes with other addresses or ports), `answer` (another
+   * answer to the sender), or `undetermined` (what
+   * becomes of them is unknown in both).
+   */
+  kind: string;
+  /**
+   * Whether these are only some of them.
+   */
+  more: boolean;
+  /**
+   * What the new system does.
+   */
+  new: DecidedData;
+  /**
+   * What the old system does.
+   */
+  old: DecidedData;
+  /**
+   * The packets: the union of these.
+   */
+  packets: PacketsData[];
+  /**
+   * One of them, as `portwright trace` takes it.
+   */
+  witness: string;
+}
+/**
+ * What one system does to packets.
+ */
+export interface DecidedData {
+  /**
+   * What the sender of a rejected packet is told.
+   */
+  answer?: string;
+  /**
+   * The rule or policy that decides: `TABLE/CHAIN/INDEX` or `TABLE/CHAIN/policy`. Left out where
+   * no chain is there.
+   */
+  at?: string | null;
+  /**
+   * Lines that are not modelled on which this depends.
+   */
+  depends_on?: Place[];
+  /**
+   * Its line.
+   */
+  place?: Place | null;
+  /**
+   * How packets that pass are translated; empty where they are not.
+   */
+  translation?: string;
+  /**
+   * `accept`, `drop`, `reject` or `unknown`.
+   */
+  verdict: string;
+  /**
+   * What the interpreter says of the witness, independently.
+   */
+  witness: ComparedSide;
+}
+/**
+ * A packet's way through one system.
+ */
+export interface ComparedSide {
+  /**
+   * What ended each base chain that it passed.
+   */
+  path: string[];
+  /**
+   * `accept`, `drop`, `reject` or `unknown`.
+   */
+  verdict: string;
+}
+/**
+ * Packets as a product of header fields. What is absent may be anything.
+ */
+export interface PacketsData {
+  /**
+   * Destination addresses, or `any`.
+   */
+  destination: string;
+  /**
+   * Destination ports.
+   */
+  destination_ports?: string | null;
+  /**
+   * TCP flags: `S/FSRA` for those of `FSRA` that are set, or combinations.
+   */
+  flags?: string | null;
+  /**
+   * Fragments.
+   */
+  fragment?: string | null;
+  /**
+   * ICMP codes.
+   */
+  icmp_codes?: string | null;
+  /**
+   * ICMP types.
+   */
+  icmp_types?: string | null;
+  /**
+   * Interfaces that they come in by; `cali+` for all that begin so.
+   */
+  in_interface?: string | null;
+  /**
+   * Everything else, each with its name: `time to live 1-63`, `connection mark 0x1/0x3`.
+   */
+  others?: string[];
+  /**
+   * Interfaces that they go out by.
+   */
+  out_interface?: string | null;
+  /**
+   * Protocols.
+   */
+  protocol?: string | null;
+  /**
+   * Source addresses, or `any`.
+   */
+  source: string;
+  /**
+   * Source ports.
+   */
+  source_ports?: string | null;
+  /**
+   * Conntrack states.
+   */
+  state?: string | null;
+  /**
+   * All fields in one line.
+   */
+  text: string;
+}
+/**
+ * What is proved at one hook.
+ */
+export interface CompareHook {
+  /**
+   * Address family.
+   */
+  family: Family;
+  /**
+   * `input`, `forward` or `output`, with what comes before and after on a packet's way.
+   */
+  hook: string;
+  /**
+   * Whether more pairs of lines decide differing packets than are listed.
+   */
+  more: boolean;
+  /**
+   * Packets about which nothing is claimed, because comparing them would cost too much.
+   */
+  not_compared?: string[];
+  /**
+   * `equivalent`: proved for every packet. `answers-differ`: the same packets pass, but some
+   * senders are told something else. `possibly-different`: equivalent unless a line that is not
+   * modelled makes a difference. `not-compared`: nothing is claimed. `different`: some packet
+   * passes in one and not in the other, or is sent elsewhere.
+   */
+  verdict: string;
+}
+/**
+ * A system that was compared.
+ */
+export interface ComparedSystem {
+  /**
+   * The dialects they were read as.
+   */
+  dialects: string[];
+  /**
+   * Names of the documents.
+   */
+  documents: string[];
+  /**
+   * Number of rules.
+   */
+  rules: number;
+}
+/**
+ * Counts of a comparison: of differences, each of which is about all packets that the same two
+ * lines decide.
+ */
+export interface CompareSummary {
+  /**
+   * Denied before and now, with another answer to the sender.
+   */
+  answers: number;
+  /**
+   * Permitted before, denied now.
+   */
+  closed: number;
+  /**
+   * Differences that are counted above and not listed.
+   */
+  not_listed: number;
+  /**
+   * Denied before, permitted now.
+   */
+  opened: number;
+  /**
+   * Differences that depend on lines which are not modelled.
+   */
+  possible: number;
+  /**
+   * Permitted before and now, and sent on with other addresses or ports.
+   */
+  translated: number;
 }
 /**
  * A catalogue, or the list of them.
@@ -1079,6 +1366,10 @@ export interface Document {
  */
 export interface LintRequest {
   /**
+   * Findings that are known already and not told: a [`super::Baseline`] as JSON.
+   */
+  baseline?: Document | null;
+  /**
    * The exports and where they stand.
    */
   exports?: ExportInput[];
@@ -1095,7 +1386,8 @@ export interface LintRequest {
    */
   site?: SiteInput;
   /**
-   * Today, `YYYY-MM-DD`, for accepted excess that expires; nothing expires without.
+   * Today, `YYYY-MM-DD`, for accepted excess and suppressions that expire; nothing expires
+   * without.
    */
   today?: string | null;
 }
@@ -1132,6 +1424,10 @@ export interface AuditRequest {
    */
   addresses?: Document | null;
   /**
+   * Findings that are known already and not told: a [`super::Baseline`] as JSON.
+   */
+  baseline?: Document | null;
+  /**
    * The format, when detection should not decide.
    */
   dialect?: string | null;
@@ -1151,6 +1447,10 @@ export interface AuditRequest {
    * Only these codes (ids or names); all when empty.
    */
   select?: string[];
+  /**
+   * Today, `YYYY-MM-DD`, for suppressions that expire; nothing expires without.
+   */
+  today?: string | null;
 }
 /**
  * See [`Request::Trace`].
@@ -1176,6 +1476,40 @@ export interface TraceRequest {
    * Or packets as JSON objects, one a line.
    */
   packets?: Document | null;
+  /**
+   * The host's routes: `ip -j route show table all`.
+   */
+  routes?: Document | null;
+}
+/**
+ * See [`Request::Compare`].
+ */
+export interface CompareRequest {
+  /**
+   * The system as it is to be. Its exports may be in other formats.
+   */
+  new?: SystemInput;
+  /**
+   * The system as it was.
+   */
+  old?: SystemInput;
+}
+/**
+ * Everything that one system exports, and what is known of the host.
+ */
+export interface SystemInput {
+  /**
+   * The host's own addresses: `ip -j addr`.
+   */
+  addresses?: Document | null;
+  /**
+   * The format, when detection should not decide.
+   */
+  dialect?: string | null;
+  /**
+   * The texts: `iptables-save`, `ip6tables-save`, `ipset save`, … of one system together.
+   */
+  documents?: Document[];
   /**
    * The host's routes: `ip -j route show table all`.
    */

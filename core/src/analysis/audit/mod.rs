@@ -92,7 +92,7 @@ pub fn audit(subject: &Subject<'_>, needs: Needs) -> Vec<Finding> {
         if !idle {
             audit.partly(line);
         }
-        audit.permits.note(&audit.subject, &examples);
+        audit.permits.note(audit.subject, &examples);
         let found = mistake::of_line(&audit, line, needs);
         if found.is_empty() && !idle && needs == Needs::Unknown {
             audit.over_wide(line);
