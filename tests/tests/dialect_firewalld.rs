@@ -3,18 +3,20 @@
 //!
 //! Each case under `fixtures/firewalld` holds the files (`etc/`), what `firewall-cmd` printed of
 //! them (`zones.txt`, `policies.txt`) and the rules that firewalld 1.3.3 put into a kernel
-//! (`nft.txt`).
+//! (`nft.txt`), and packets with what that kernel did (`packets.tsv`).
 #![expect(
     clippy::disallowed_methods,
     reason = "tests read fixtures from the file system"
 )]
 
 use portwright::dialect::{DIALECTS, HostFacts, Loaded, load};
-use portwright::firewall::{Action, Chain, Firewall, Rule};
-use portwright::net::Family;
+use portwright::firewall::{Action, Chain, Firewall, Hook, Rule, Verdict, trace};
+use portwright::net::{Family, Protocol, number};
+use portwright::packet::{CtState, Fragment, IfName, Packet, RareValues, tcp_flags};
 use portwright::source::Sources;
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 fn cases() -> Vec<PathBuf> {
@@ -43,7 +45,7 @@ fn files(folder: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-fn load_paths(paths: &[PathBuf]) -> (Sources, Loaded) {
+fn load_paths(paths: &[PathBuf], host: &HostFacts) -> (Sources, Loaded) {
     let mut sources = Sources::default();
     let ids: Vec<_> = paths
         .iter()
@@ -52,7 +54,7 @@ fn load_paths(paths: &[PathBuf]) -> (Sources, Loaded) {
             sources.add(path.to_str().unwrap(), text)
         })
         .collect();
-    let loaded = load(&sources, &ids, None, &HostFacts::default());
+    let loaded = load(&sources, &ids, None, host);
     for (id, dialect) in &loaded.dialects {
         assert_eq!(*dialect, Some("firewalld"), "{}", sources.name(*id));
     }
@@ -63,7 +65,7 @@ fn load_paths(paths: &[PathBuf]) -> (Sources, Loaded) {
 fn of_files(case: &Path) -> (Sources, Loaded) {
     let mut paths = Vec::new();
     files(&case.join("etc"), &mut paths);
-    load_paths(&paths)
+    load_paths(&paths, &HostFacts::default())
 }
 
 /// The same case read from what `firewall-cmd` prints; settings and sets have no listing.
@@ -81,7 +83,7 @@ fn of_listings(case: &Path) -> (Sources, Loaded) {
     }
     let direct = case.join("etc/direct.xml");
     paths.extend(direct.is_file().then_some(direct));
-    load_paths(&paths)
+    load_paths(&paths, &HostFacts::default())
 }
 
 /// The chains of `nft list table`, with their rules.
@@ -127,15 +129,13 @@ fn does(rule: &str) -> String {
             return pair.join(" ");
         }
     }
-    if words
-        .iter()
-        .any(|word| matches!(*word, "masquerade" | "dnat" | "redirect"))
-    {
-        return "translates".into();
-    }
+    let translates = |word: &&str| matches!(*word, "masquerade" | "dnat" | "redirect");
     let all = ["accept", "drop", "reject"];
-    let found = all.iter().find(|verdict| words.contains(verdict));
-    found.map_or(String::new(), |verdict| (*verdict).to_owned())
+    match all.iter().find(|verdict| words.contains(verdict)) {
+        Some(verdict) => (*verdict).to_owned(),
+        None if words.iter().any(translates) => "translates".into(),
+        None => String::new(),
+    }
 }
 
 fn chains(loaded: &Loaded) -> Vec<&Chain> {
@@ -143,6 +143,113 @@ fn chains(loaded: &Loaded) -> Vec<&Chain> {
     let own = rules.iter().map(|(_, chain)| chain);
     own.filter(|chain| chain.table == "inet firewalld")
         .collect()
+}
+
+/// What `ip` said of the host that the packets were sent to.
+fn host() -> HostFacts {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/firewalld-host");
+    let mut sources = Sources::default();
+    let mut add = |name: &str| {
+        let text = fs::read_to_string(folder.join(name)).unwrap();
+        Some(sources.add(name, text))
+    };
+    let (addresses, routes) = (add("addresses.json"), add("routes.json"));
+    HostFacts::from_ip(&sources, addresses, routes).unwrap()
+}
+
+/// Reads a line of `packets.tsv`: the packet, where it goes, whether the kernel let it pass.
+fn packet(line: &str) -> (Hook, Packet, bool) {
+    let fields: Vec<&str> = line.split('\t').collect();
+    let [
+        hook,
+        by,
+        out,
+        protocol,
+        from,
+        sport,
+        to,
+        dport,
+        flags,
+        state,
+        verdict,
+    ] = fields[..]
+    else {
+        panic!("{line}")
+    };
+    let name = |text: &str| {
+        if text == "-" {
+            IfName::NONE
+        } else {
+            IfName::new(text).unwrap()
+        }
+    };
+    let (from, to): (IpAddr, IpAddr) = (from.parse().unwrap(), to.parse().unwrap());
+    let letters = tcp_flags::LETTERS;
+    let flags = flags.chars().filter(|c| *c != '-');
+    let flags = flags.map(|c| letters.iter().find(|(l, _)| *l == c).unwrap().1);
+    let packet = Packet {
+        family: Family::of(from),
+        protocol: Protocol::parse(protocol).unwrap(),
+        source: number(from),
+        destination: number(to),
+        source_port: sport.parse().unwrap(),
+        destination_port: dport.parse().unwrap(),
+        flags: flags.fold(0, |all, one| all | one),
+        state: if state == "INVALID" {
+            CtState::Invalid
+        } else {
+            CtState::New
+        },
+        in_interface: name(by),
+        out_interface: name(out),
+        mark: 0,
+        conn_mark: 0,
+        rare: RareValues::default(),
+        fragment: Fragment::First,
+    };
+    let hook = if hook == "input" {
+        Hook::Input
+    } else {
+        Hook::Forward
+    };
+    (hook, packet, verdict == "accept")
+}
+
+#[test]
+fn packets_fare_as_in_the_kernel() {
+    let mut report = String::new();
+    let (mut judged, mut unknown) = (0, 0);
+    for case in cases() {
+        let mut paths = Vec::new();
+        files(&case.join("etc"), &mut paths);
+        let (_, loaded) = load_paths(&paths, &host());
+        let text = fs::read_to_string(case.join("packets.tsv")).unwrap();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (hook, packet, passed) = packet(line);
+            let traced = trace(&loaded.firewall, hook, &packet);
+            let ours = match traced.verdict {
+                Verdict::Accept => Some(true),
+                Verdict::Drop | Verdict::Reject => Some(false),
+                Verdict::Unknown => None,
+            };
+            judged += 1;
+            match ours {
+                // Only the way back of IPv6 packets is not known.
+                None if packet.family == Family::V6 => unknown += 1,
+                _ if ours == Some(passed) => {}
+                _ => {
+                    report += &format!(
+                        "{} {line}: {:?} {:?}\n",
+                        case.display(),
+                        traced.verdict,
+                        traced.depends_on
+                    )
+                }
+            }
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+    assert!(judged > 5_000 && unknown * 3 < judged, "{judged} {unknown}");
 }
 
 /// Every chain of the kernel is there with as many rules that do the same, in the same order.
@@ -255,7 +362,7 @@ fn what_is_missing_or_unreadable_is_unknown_and_said() {
             r#"<zone><port port="70000" protocol="tcp"/></zone>"#,
             "filter_IN_z_pre",
             "found `70000`",
-            "\"70000\"",
+            "70000",
         ),
         (
             r#"<zone><surprise/></zone>"#,
@@ -358,4 +465,68 @@ fn hostile_input_is_bounded() {
             .any(|d| d.message.contains("document type"))
     );
     assert!(is_open(&refused, "filter_INPUT"));
+}
+
+/// The rules of a zone with this inside, as text, the files given or not.
+fn of_zone(inside: &str, files: &[(String, String)]) -> String {
+    let mut sources = Sources::default();
+    let zone = format!("<zone>{inside}</zone>");
+    let mut ids = vec![
+        sources.add("zones/z.xml", zone),
+        sources.add("firewalld.conf", "DefaultZone=z\nLogDenied=off\n"),
+    ];
+    ids.extend(
+        files
+            .iter()
+            .map(|(path, text)| sources.add(path.as_str(), text.as_str())),
+    );
+    let loaded = load(&sources, &ids, None, &HostFacts::default());
+    let mut out = String::new();
+    for family in Family::ALL {
+        for (_, chain) in loaded.firewall.rules(family).iter() {
+            for rule in chain
+                .rules
+                .iter()
+                .filter(|_| chain.name.starts_with("filter_IN_z_"))
+            {
+                let does = name(&loaded.firewall, family, rule);
+                out += &format!("{} {does} {:?}\n", chain.name, rule.matches);
+            }
+        }
+    }
+    out
+}
+
+/// The tables of services and the like against the package's own files, which
+/// `PORTWRIGHT_FIREWALLD` names (`…/usr/lib/firewalld`).
+#[test]
+fn built_in_tables_hold_what_the_package_says() {
+    let Ok(root) = std::env::var("PORTWRIGHT_FIREWALLD") else {
+        eprintln!("NOT RUN: PORTWRIGHT_FIREWALLD names no /usr/lib/firewalld");
+        return;
+    };
+    let mut differing = Vec::new();
+    let mut compared = 0;
+    for (folder, element) in [("services", "service"), ("icmptypes", "icmp-block")] {
+        let mut all = Vec::new();
+        for folder in [folder, "helpers"] {
+            let mut paths = Vec::new();
+            files(&Path::new(&root).join(folder), &mut paths);
+            let texts = paths.iter().map(|path| {
+                let name = path.to_str().unwrap().to_owned();
+                (name, fs::read_to_string(path).unwrap())
+            });
+            all.extend(texts);
+        }
+        for (path, _) in all.iter().filter(|(path, _)| path.contains(folder)) {
+            let name = path.rsplit('/').next().unwrap().trim_end_matches(".xml");
+            let inside = format!(r#"<{element} name="{name}"/>"#);
+            compared += 1;
+            if of_zone(&inside, &all) != of_zone(&inside, &[]) {
+                differing.push(name.to_owned());
+            }
+        }
+    }
+    assert!(compared > 200, "{compared}");
+    assert_eq!(differing, [""; 0]);
 }

@@ -134,7 +134,9 @@ fn targets(shell: &Shell, program: &Path) -> Result<Vec<Target>> {
         let mut words = line.split('\t');
         let name = words.next().unwrap_or("").to_owned();
         let own = [fixtures.join(&name), fixtures.join("fuzz").join(&name)];
-        let shared = words.map(|folder| fixtures.join(folder));
+        let shared = words
+            .filter(|folder| !folder.is_empty())
+            .map(|folder| fixtures.join(folder));
         let mut seeds: Vec<PathBuf> = own.into_iter().chain(shared).collect();
         seeds.retain(|folder| folder.is_dir());
         seeds.dedup();

@@ -146,15 +146,6 @@ fn traced(
         return false;
     }
     let all = message.attributes;
-    if std::env::var("ODEBUG").is_ok() {
-        eprintln!(
-            "T {:?} {:?} h={:?} hdr={:?}",
-            text(all, 1),
-            text(all, 2),
-            attribute(all, 3),
-            attribute(all, 8).map(|b| (wire::number(b), b.len()))
-        );
-    }
     // Only the first message of each base chain shows the packet.
     if let Some(number) = attribute(all, 8).and_then(wire::number) {
         if number == 0 {
@@ -165,6 +156,12 @@ fn traced(
     let (Some(table), Some(chain)) = (text(all, 1), text(all, 2)) else {
         return false;
     };
+    // The kernel does not find the headers of a later fragment of IPv6. It begins where the
+    // packet before it ended: they are handled one after the other.
+    let begins = table == WATCHER && matches!(chain, "first" | "sent");
+    if begins && attribute(all, 3).is_some() && attribute(all, 8).is_none() {
+        *current = Some(current.map_or(0, |before| before + 1));
+    }
     let Some(entry) = current.and_then(|at| seen.get_mut(at)) else {
         return false;
     };

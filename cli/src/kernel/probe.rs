@@ -3,7 +3,7 @@
 use portwright::engine::PacketInput;
 use portwright::firewall::Hook;
 use portwright::net::{Family, Protocol};
-use portwright::packet::{CtState, Fragment, tcp_flags};
+use portwright::packet::{CtState, Fragment, Rare, tcp_flags};
 use serde_json::{Map, Value, json};
 
 /// A packet to send, and what it is to be part of.
@@ -167,7 +167,11 @@ impl Probe {
             in_interface: packet.in_interface.to_string(),
             out_interface: packet.out_interface.to_string(),
             mark: packet.mark,
-            ttl: input.ttl.unwrap_or(64),
+            ttl: packet
+                .rare
+                .get(Rare::Ttl)
+                .and_then(|ttl| u8::try_from(ttl).ok())
+                .unwrap_or(64),
             tos: input.tos.unwrap_or(0),
             source_mac: input.src_mac.as_deref().map(hardware_address).transpose()?,
             fragment: input.fragment.as_ref().map(|_| packet.fragment),
@@ -235,7 +239,7 @@ impl Probe {
         }
         for (key, value, default) in [
             ("mark", self.mark, 0),
-            ("ttl", self.ttl.into(), 64),
+            ("ttl", self.ttl.into(), 0),
             ("tos", self.tos.into(), 0),
             ("uid", self.uid, 0),
             ("length", self.length.into(), 0),

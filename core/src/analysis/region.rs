@@ -125,7 +125,11 @@ fn region(
         (Direction::Out, false) | (Direction::In, true) => Hook::Output,
         (Direction::Through, _) => Hook::Forward,
     };
-    let mut cube = entering(hook, family).with_protocol(service.protocol(family));
+    let protocol = service.protocol(family);
+    let next = Ranges::single(protocol.0.into());
+    let mut cube = entering(hook, family)
+        .with_protocol(protocol)
+        .with_rare(Rare::NextHeader, &next);
     let taken = bound.get(&service.protocol(family)).cloned();
     let client = Ranges::span(CLIENT_PORTS.0, CLIENT_PORTS.1);
     let client = client.subtract(&taken.unwrap_or_else(Ranges::empty));

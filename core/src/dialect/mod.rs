@@ -10,6 +10,7 @@ mod input;
 mod ipset;
 pub mod iptables;
 mod lines;
+pub mod nft;
 mod notes;
 mod routing;
 mod ufw;
@@ -46,6 +47,8 @@ enum Reader {
 /// What rules are read with.
 struct Context<'a> {
     sources: &'a Sources,
+    /// All exports of the system, of every dialect.
+    exports: &'a [SourceId],
     host: &'a HostFacts,
     sets: &'a ipset::Sets,
 }
@@ -63,6 +66,18 @@ pub static DIALECTS: &[Dialect] = &[
         title: "ipset save, ipset list",
         detect: ipset::detect,
         reader: Reader::Sets(ipset::read),
+    },
+    Dialect {
+        id: "nft-list",
+        title: "nft list ruleset, nftables configuration files",
+        detect: nft::detect_text,
+        reader: Reader::Rules(nft::read_text),
+    },
+    Dialect {
+        id: "nft-json",
+        title: "nft -j list ruleset",
+        detect: nft::detect_json,
+        reader: Reader::Rules(nft::read_json),
     },
     Dialect {
         id: "firewalld",
@@ -115,6 +130,7 @@ pub fn load(
     loaded.firewall.objects = sets.objects();
     let context = Context {
         sources,
+        exports,
         host,
         sets: &sets,
     };

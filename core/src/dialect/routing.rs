@@ -56,7 +56,7 @@ pub struct Fib {
 }
 
 /// Addresses by their types. What is in none of the sets is of a type that nobody knows.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(in crate::dialect) struct AddressTypes {
     pub local: Ranges<u128>,
     pub broadcast: Ranges<u128>,
@@ -69,7 +69,7 @@ pub(in crate::dialect) struct AddressTypes {
 }
 
 /// The way back to sources.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(in crate::dialect) struct Reverse {
     /// Sources of other hosts, by the interface that leads to them.
     pub by: BTreeMap<IfName, Ranges<u128>>,
@@ -196,7 +196,12 @@ impl HostFacts {
 
     /// By which interface the way back to each source leads.
     pub(in crate::dialect) fn reverse(&self, family: Family) -> Reverse {
-        let mut reverse = Reverse::default();
+        let mut reverse = Reverse {
+            by: BTreeMap::new(),
+            local: BTreeMap::new(),
+            none: Ranges::empty(),
+            open: Ranges::empty(),
+        };
         let mut rest = Ranges::span(0, family.max());
         let types = self.types(family, None);
         for (range, kind, by) in self.own(family) {

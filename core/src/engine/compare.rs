@@ -17,6 +17,9 @@ use crate::source::SourceId;
 /// Differences that are listed; the others are counted.
 const MOST_DIFFERENCES: usize = 2_000;
 
+/// Products of packets that are listed of one difference.
+const MOST_PACKETS: usize = 50;
+
 /// One side, read.
 struct Side {
     exports: Vec<SourceId>,
@@ -203,9 +206,10 @@ fn difference(session: &Session, sides: Sides<&Side>, one: &Difference) -> Diffe
         packets: one
             .packets
             .iter()
+            .take(MOST_PACKETS)
             .map(|cube| packets(cube, one.family))
             .collect(),
-        more: one.more,
+        more: one.more || one.packets.len() > MOST_PACKETS,
         witness: one.witness.to_string(),
         old,
         new,

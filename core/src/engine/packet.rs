@@ -56,7 +56,8 @@ pub struct PacketInput {
     pub length: Option<u16>,
     /// Source hardware address, `52:54:00:12:34:56`.
     pub src_mac: Option<String>,
-    /// How the frame is addressed: `unicast`, `broadcast`, `multicast` or `other`.
+    /// How the frame is addressed: `unicast`, `broadcast`, `multicast` or `other`; as the
+    /// destination address is.
     pub pkt_type: Option<String>,
     /// User that owns the sending socket.
     pub uid: Option<u32>,
@@ -148,14 +149,14 @@ impl PacketInput {
             out_interface: interface("iface_out", self.iface_out.as_ref())?,
             mark: self.mark.unwrap_or(0),
             conn_mark: self.ct_mark.unwrap_or(0),
-            rare: self.rare(protocol)?,
+            rare: self.rare(protocol, destination)?,
             fragment,
         };
         Ok((hook, packet))
     }
 
     /// What is given of the fields that few rules test.
-    fn rare(&self, protocol: Protocol) -> Result<RareValues, String> {
+    fn rare(&self, protocol: Protocol, destination: IpAddr) -> Result<RareValues, String> {
         let mut values = RareValues::default();
         // Neighbour discovery is valid with hop limit 255 only (RFC 4861): hosts send it so.
         let discovery = protocol == Protocol::ICMPV6
@@ -181,6 +182,12 @@ impl PacketInput {
             })?;
             values.set(Rare::SourceMac, address);
         }
+        let by_address = match destination {
+            IpAddr::V4(Ipv4Addr::BROADCAST) => packet_type::BROADCAST,
+            to if to.is_multicast() => packet_type::MULTICAST,
+            _ => packet_type::HOST,
+        };
+        values.set(Rare::PacketType, by_address.into());
         if let Some(text) = &self.pkt_type {
             let kind = match text.as_str() {
                 "unicast" | "host" => packet_type::HOST,
@@ -220,6 +227,11 @@ impl PacketInput {
             };
             all |= bit;
             first = first.or(Some(number));
+        }
+        // A fragment of IPv6 has the header that says so.
+        if self.fragment.is_some() && protocol != Protocol::ICMP {
+            all |= extension_headers::FRAGMENT;
+            first = first.or(Some(44));
         }
         values.set(Rare::ExtensionHeaders, all.into());
         values.set(Rare::NextHeader, first.unwrap_or(protocol.0.into()));

@@ -9,7 +9,7 @@ use crate::firewall::{
     Decider, Dependency, Firewall, Hook, Program, Rules, Step, Traced, Unknown, Verdict,
 };
 use crate::net::Family;
-use crate::packet::Packet;
+use crate::packet::{Packet, Rare, packet_type};
 use crate::source::{Sources, Span};
 
 /// More packets than this are refused.
@@ -29,11 +29,11 @@ pub(super) fn trace(session: &mut Session, request: &TraceRequest) -> Option<Tra
     if !known {
         return None;
     }
-    let programs = Programs::new(&loaded.firewall);
+    let programs = Programs::new(&loaded.firewall, &facts);
     let several = exports.len() > 1;
     let mut packets = Vec::new();
     if let Some(text) = &request.packet {
-        let packet = parse_packet(text).and_then(|input| input.packet());
+        let packet = parse_packet(text).and_then(|input| programs.packet(&input));
         match packet {
             Ok((hook, packet)) => {
                 packets.push(answer(session, &programs, hook, &packet, several, true));
@@ -70,15 +70,28 @@ struct Programs<'a> {
     v4: Program<'a>,
     v6: Program<'a>,
     unknowns: &'a [Unknown],
+    facts: &'a HostFacts,
 }
 
 impl<'a> Programs<'a> {
-    fn new(firewall: &'a Firewall) -> Self {
+    fn new(firewall: &'a Firewall, facts: &'a HostFacts) -> Self {
         Self {
             v4: Program::new(&firewall.v4, Family::V4),
             v6: Program::new(&firewall.v6, Family::V6),
             unknowns: &firewall.unknowns,
+            facts,
         }
+    }
+
+    /// The packet that is meant; frames to a broadcast address of the host are broadcast.
+    fn packet(&self, input: &PacketInput) -> Result<(Hook, Packet), String> {
+        let (hook, mut packet) = input.packet()?;
+        let destination = packet.family.address(packet.destination);
+        if input.pkt_type.is_none() && self.facts.broadcasts.contains(&destination) {
+            let kind = packet_type::BROADCAST.into();
+            packet.rare.set(Rare::PacketType, kind);
+        }
+        Ok((hook, packet))
     }
 
     fn of(&self, family: Family) -> &Program<'a> {
@@ -115,7 +128,7 @@ fn one_line(session: &Session, programs: &Programs<'_>, line: &str, several: boo
     let id = parsed.as_ref().ok().and_then(|input| input.id.clone());
     let packet = parsed
         .map_err(|e| e.to_string())
-        .and_then(|input| input.packet());
+        .and_then(|input| programs.packet(&input));
     let mut traced = match packet {
         Ok((hook, packet)) => answer(session, programs, hook, &packet, several, false),
         Err(problem) => TracedPacket {

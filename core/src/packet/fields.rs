@@ -65,6 +65,13 @@ impl ByteSet {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 
+    /// Bit `n` tells whether any byte that is `n` modulo 64 is in it.
+    #[must_use]
+    pub fn folded(self) -> u64 {
+        let [a, b, c, d] = self.0;
+        a | b | c | d
+    }
+
     /// Its bytes in ascending order.
     pub fn iter(self) -> impl Iterator<Item = u8> {
         (0..=u8::MAX).filter(move |&byte| self.contains(byte))

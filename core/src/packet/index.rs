@@ -1,9 +1,9 @@
 //! Which cubes of a list overlap a given one: a bounding-volume tree over the cubes' hulls.
 
 use super::cube::Cube;
-use super::fields::{ByteSet, FieldSet};
 use super::ranges::Ranges;
 use super::value::Packet;
+use smallvec::SmallVec;
 
 /// Cubes in a leaf.
 const LEAF: usize = 8;
@@ -12,93 +12,143 @@ const LEAF: usize = 8;
 const DIMENSIONS: usize = 6;
 
 /// Hulls looked at to tell which dimension separates.
-const SAMPLE: usize = 512;
+const SAMPLE: usize = 128;
 
 /// An index over a list of cubes. Building takes about n log n, a query about log n plus the
 /// number of cubes that it finds; it may report a cube that does not overlap, never miss one.
 #[derive(Debug, Clone)]
-pub struct Index {
-    /// Positions in the list, grouped by leaf.
-    order: Vec<u32>,
-    nodes: Vec<Node>,
+pub struct Index(Tree);
+
+/// Addresses of IPv4 fit into 32 bits: then a hull is one cache line, which queries live from.
+#[derive(Debug, Clone)]
+enum Tree {
+    Short(Hulls<u32>),
+    Long(Hulls<u128>),
+}
+
+/// A tree over hulls with addresses of this width.
+#[derive(Debug, Clone)]
+struct Hulls<A> {
+    /// Hulls of the cubes and their positions in the list, grouped by leaf.
+    leaves: Vec<(Hull<A>, u32)>,
+    nodes: Vec<Node<A>>,
 }
 
 #[derive(Debug, Clone)]
-struct Node {
-    hull: Hull,
-    /// Range in `order` for a leaf; indices of both children for an inner node.
+struct Node<A> {
+    hull: Hull<A>,
+    /// Range in `leaves` for a leaf; indices of both children for an inner node.
     children: (u32, u32),
     leaf: bool,
 }
 
 /// Interval hulls of the fields that tell rules apart.
 #[derive(Debug, Clone, Copy)]
-struct Hull {
-    /// Source, destination, in and out interface.
-    wide: [(u128, u128); 4],
+struct Hull<A> {
+    /// Source and destination.
+    addresses: [(A, A); 2],
+    /// In and out: the first eight characters.
+    interfaces: [(u64, u64); 2],
+    /// Source and destination.
     ports: [(u16, u16); 2],
-    protocol: ByteSet,
+    /// Protocols, modulo 64.
+    protocols: u64,
 }
 
-impl Hull {
+/// Numbers that addresses fit into.
+trait Address: Copy + Ord + Into<u128> {
+    /// The number, or the largest one for what does not fit.
+    fn narrow(value: u128) -> Self;
+}
+
+impl Address for u32 {
+    fn narrow(value: u128) -> Self {
+        Self::try_from(value).unwrap_or(Self::MAX)
+    }
+}
+
+impl Address for u128 {
+    fn narrow(value: u128) -> Self {
+        value
+    }
+}
+
+impl<A: Address> Hull<A> {
     fn of(cube: &Cube) -> Self {
-        // An empty set gets a hull that overlaps nothing.
+        // An empty set: nothing is found by it, as far as a hull can tell.
         let wide = |r: &Ranges<u128>| r.hull().unwrap_or((u128::MAX, 0));
-        let narrow = |r: &Ranges<u16>| r.hull().unwrap_or((u16::MAX, 0));
+        let address = |r| {
+            let (lo, hi) = wide(r);
+            (A::narrow(lo), A::narrow(hi))
+        };
+        let interface = |r| {
+            let (lo, hi) = wide(r);
+            ((lo >> 64) as u64, (hi >> 64) as u64)
+        };
+        let ports = |r: &Ranges<u16>| r.hull().unwrap_or((u16::MAX, 0));
         Self {
-            wide: [
-                wide(&cube.source),
-                wide(&cube.destination),
-                wide(&cube.in_interface),
-                wide(&cube.out_interface),
+            addresses: [address(&cube.source), address(&cube.destination)],
+            interfaces: [
+                interface(&cube.in_interface),
+                interface(&cube.out_interface),
             ],
-            ports: [narrow(&cube.source_port), narrow(&cube.destination_port)],
-            protocol: cube.protocol,
+            ports: [ports(&cube.source_port), ports(&cube.destination_port)],
+            protocols: cube.protocol.folded(),
         }
     }
 
     fn point(packet: &Packet) -> Self {
-        let wide = |value: u128| (value, value);
-        let narrow = |value: u16| (value, value);
+        let address = |value| (A::narrow(value), A::narrow(value));
+        let interface = |value: u128| ((value >> 64) as u64, (value >> 64) as u64);
+        let port = |value| (value, value);
         Self {
-            wide: [
-                wide(packet.source),
-                wide(packet.destination),
-                wide(packet.in_interface.0),
-                wide(packet.out_interface.0),
+            addresses: [address(packet.source), address(packet.destination)],
+            interfaces: [
+                interface(packet.in_interface.0),
+                interface(packet.out_interface.0),
             ],
-            ports: [narrow(packet.source_port), narrow(packet.destination_port)],
-            protocol: ByteSet::single(packet.protocol.0),
+            ports: [port(packet.source_port), port(packet.destination_port)],
+            protocols: 1 << (packet.protocol.0 & 63),
         }
     }
 
     fn overlaps(&self, other: &Self) -> bool {
-        let wide = self.wide.iter().zip(&other.wide);
-        let ports = self.ports.iter().zip(&other.ports);
-        wide.into_iter().all(|(a, b)| a.0 <= b.1 && b.0 <= a.1)
-            && ports.into_iter().all(|(a, b)| a.0 <= b.1 && b.0 <= a.1)
-            && self.protocol.meets(&other.protocol)
+        // Without branches: which field parts two hulls is not to be foreseen.
+        #[inline(always)]
+        fn meet<T: Ord + Copy>([a, b]: [(T, T); 2], [c, d]: [(T, T); 2]) -> bool {
+            (a.0 <= c.1) & (c.0 <= a.1) & (b.0 <= d.1) & (d.0 <= b.1)
+        }
+        (self.protocols & other.protocols != 0)
+            & meet(self.addresses, other.addresses)
+            & meet(self.ports, other.ports)
+            & meet(self.interfaces, other.interfaces)
     }
 
     fn join(&mut self, other: &Self) {
-        for (a, b) in self.wide.iter_mut().zip(&other.wide) {
-            *a = (a.0.min(b.0), a.1.max(b.1));
+        fn both<T: Ord + Copy>(a: &mut [(T, T); 2], b: &[(T, T); 2]) {
+            for (a, b) in a.iter_mut().zip(b) {
+                *a = (a.0.min(b.0), a.1.max(b.1));
+            }
         }
-        for (a, b) in self.ports.iter_mut().zip(&other.ports) {
-            *a = (a.0.min(b.0), a.1.max(b.1));
-        }
-        self.protocol = self.protocol.or(&other.protocol);
+        both(&mut self.addresses, &other.addresses);
+        both(&mut self.interfaces, &other.interfaces);
+        both(&mut self.ports, &other.ports);
+        self.protocols |= other.protocols;
     }
 
     /// Width of a dimension in bits (0: one value), and its middle, both comparable between
-    /// hulls of one list. Six dimensions: the four wide ones, then the two of ports.
+    /// hulls of one list. Six dimensions: addresses, interfaces, ports.
     fn extent(&self, dimension: usize) -> (u32, u128) {
-        let (lo, hi) = match dimension {
-            4 | 5 => self
-                .ports
-                .get(dimension - 4)
-                .map_or((0, 0), |&(lo, hi)| (u128::from(lo), u128::from(hi))),
-            _ => self.wide.get(dimension).copied().unwrap_or((0, 0)),
+        fn pick<T: Copy + Into<u128>>(pairs: [(T, T); 2], second: bool) -> (u128, u128) {
+            let [a, b] = pairs;
+            let (lo, hi) = if second { b } else { a };
+            (lo.into(), hi.into())
+        }
+        let second = dimension & 1 == 1;
+        let (lo, hi) = match dimension / 2 {
+            0 => pick(self.addresses, second),
+            1 => pick(self.interfaces, second),
+            _ => pick(self.ports, second),
         };
         let width = hi.saturating_sub(lo);
         (u128::BITS - width.leading_zeros(), lo / 2 + hi / 2)
@@ -109,42 +159,73 @@ impl Index {
     /// An index over these cubes.
     #[must_use]
     pub fn new<'a>(cubes: impl IntoIterator<Item = &'a Cube>) -> Self {
-        let hulls: Vec<Hull> = cubes.into_iter().map(Hull::of).collect();
-        let mut index = Self {
-            order: (0..u32::try_from(hulls.len()).unwrap_or(u32::MAX)).collect(),
-            nodes: Vec::new(),
-        };
-        if !hulls.is_empty() {
-            let mut order = std::mem::take(&mut index.order);
-            index.build(&hulls, &mut order, 0, 0);
-            index.order = order;
-        }
-        index
+        let cubes: Vec<&Cube> = cubes.into_iter().collect();
+        let short = |r: &Ranges<u128>| r.hull().is_none_or(|(_, hi)| hi <= u32::MAX.into());
+        let mut all = cubes.iter();
+        Self(
+            if all.all(|cube| short(&cube.source) && short(&cube.destination)) {
+                Tree::Short(Hulls::new(&cubes))
+            } else {
+                Tree::Long(Hulls::new(&cubes))
+            },
+        )
     }
 
-    /// Builds the node over `order`, whose first position is `offset`; gives its index.
-    fn build(&mut self, hulls: &[Hull], order: &mut [u32], offset: u32, depth: usize) -> u32 {
+    /// Adds the positions of all cubes that may overlap this one to `out`, in ascending order.
+    pub fn overlapping(&self, cube: &Cube, out: &mut Vec<u32>) {
+        match &self.0 {
+            Tree::Short(hulls) => hulls.search(&Hull::of(cube), out),
+            Tree::Long(hulls) => hulls.search(&Hull::of(cube), out),
+        }
+    }
+
+    /// Adds the positions of all cubes that may contain this packet to `out`, in ascending order.
+    pub fn containing(&self, packet: &Packet, out: &mut Vec<u32>) {
+        match &self.0 {
+            Tree::Short(hulls) => hulls.search(&Hull::point(packet), out),
+            Tree::Long(hulls) => hulls.search(&Hull::point(packet), out),
+        }
+    }
+}
+
+impl<A: Address> Hulls<A> {
+    fn new(cubes: &[&Cube]) -> Self {
+        let mut leaves: Vec<(Hull<A>, u32)> = (0..)
+            .zip(cubes)
+            .map(|(at, cube)| (Hull::of(cube), at))
+            .collect();
+        let mut hulls = Self {
+            leaves: Vec::new(),
+            nodes: Vec::new(),
+        };
+        hulls.build(&mut leaves, 0, 0);
+        hulls.leaves = leaves;
+        hulls
+    }
+
+    /// Builds the node over `leaves`, whose first position is `offset`; gives its index.
+    fn build(&mut self, leaves: &mut [(Hull<A>, u32)], offset: u32, depth: usize) -> u32 {
         let at = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let mut all = order.iter().filter_map(|&i| hulls.get(i as usize));
-        let Some(&(mut hull)) = all.next() else {
+        let mut all = leaves.iter();
+        let Some(&(mut hull, _)) = all.next() else {
             return at;
         };
-        all.for_each(|other| hull.join(other));
-        let length = u32::try_from(order.len()).unwrap_or(u32::MAX);
+        all.for_each(|(other, _)| hull.join(other));
+        let length = u32::try_from(leaves.len()).unwrap_or(u32::MAX);
         self.nodes.push(Node {
             hull,
             children: (offset, offset.saturating_add(length)),
             leaf: true,
         });
-        if order.len() <= LEAF {
+        if leaves.len() <= LEAF {
             return at;
         }
-        let middle = split(hulls, order, depth);
-        let (left, right) = order.split_at_mut(middle);
+        let middle = split(leaves, depth);
+        let (left, right) = leaves.split_at_mut(middle);
         let right_offset = offset.saturating_add(u32::try_from(middle).unwrap_or(u32::MAX));
         let children = (
-            self.build(hulls, left, offset, depth + 1),
-            self.build(hulls, right, right_offset, depth + 1),
+            self.build(left, offset, depth + 1),
+            self.build(right, right_offset, depth + 1),
         );
         if let Some(node) = self.nodes.get_mut(at as usize) {
             node.children = children;
@@ -153,19 +234,10 @@ impl Index {
         at
     }
 
-    /// Adds the positions of all cubes that may overlap this one to `out`, in ascending order.
-    pub fn overlapping(&self, cube: &Cube, out: &mut Vec<u32>) {
-        self.search(&Hull::of(cube), out);
-    }
-
-    /// Adds the positions of all cubes that may contain this packet to `out`, in ascending order.
-    pub fn containing(&self, packet: &Packet, out: &mut Vec<u32>) {
-        self.search(&Hull::point(packet), out);
-    }
-
-    fn search(&self, hull: &Hull, out: &mut Vec<u32>) {
+    fn search(&self, hull: &Hull<A>, out: &mut Vec<u32>) {
         let first = out.len();
-        let mut stack = vec![0u32];
+        let mut stack: SmallVec<[u32; 64]> = SmallVec::new();
+        stack.push(0);
         while let Some(at) = stack.pop() {
             let Some(node) = self.nodes.get(at as usize) else {
                 continue;
@@ -175,9 +247,15 @@ impl Index {
             }
             let (a, b) = node.children;
             if node.leaf {
-                out.extend(self.order.get(a as usize..b as usize).unwrap_or(&[]));
+                let leaves = self.leaves.get(a as usize..b as usize).unwrap_or(&[]);
+                for (leaf, position) in leaves {
+                    if leaf.overlaps(hull) {
+                        out.push(*position);
+                    }
+                }
             } else {
-                stack.extend([a, b]);
+                stack.push(a);
+                stack.push(b);
             }
         }
         if let Some(found) = out.get_mut(first..) {
@@ -186,18 +264,17 @@ impl Index {
     }
 }
 
-/// Sorts `order` along the dimension that separates best and says where to cut. Wide hulls
+/// Parts `leaves` along the dimension that separates best and says where to cut. Wide hulls
 /// (wildcards) go to one side, so that they do not blow up the hulls of the narrow ones.
 ///
 /// Dimensions that separate well take turns with the depth of the tree: a question that leaves
 /// one of them open is then still narrowed by the others.
-fn split(hulls: &[Hull], order: &mut [u32], depth: usize) -> usize {
-    let hull = |i: &u32| hulls.get(*i as usize);
+fn split<A: Address>(leaves: &mut [(Hull<A>, u32)], depth: usize) -> usize {
     let different = |dimension: usize| {
         // A sample tells as much as all of them, and keeps building at n log n.
-        let step = (order.len() / SAMPLE).max(1);
-        let sampled = order.iter().step_by(step).filter_map(hull);
-        let mut keys: Vec<(u32, u128)> = sampled.map(|h| h.extent(dimension)).collect();
+        let step = (leaves.len() / SAMPLE).max(1);
+        let sampled = leaves.iter().step_by(step);
+        let mut keys: Vec<(u32, u128)> = sampled.map(|(h, _)| h.extent(dimension)).collect();
         keys.sort_unstable();
         keys.dedup();
         keys.len()
@@ -215,16 +292,17 @@ fn split(hulls: &[Hull], order: &mut [u32], depth: usize) -> usize {
         .checked_rem(good.len())
         .and_then(|turn| good.get(turn));
     let best = chosen.copied().unwrap_or(0);
-    let key = |i: &u32| hull(i).map_or((0, 0), |h| h.extent(best));
-    let widest = order.iter().map(|i| key(i).0).max().unwrap_or(0);
-    let wide = order.iter().filter(|i| key(i).0 == widest).count();
-    let narrow = order.len() - wide;
+    let key = |leaf: &(Hull<A>, u32)| leaf.0.extent(best);
+    let widest = leaves.iter().map(|leaf| key(leaf).0).max().unwrap_or(0);
+    let wide = leaves.iter().filter(|leaf| key(leaf).0 == widest).count();
+    let narrow = leaves.len() - wide;
     if narrow >= LEAF && wide >= LEAF {
-        order.sort_unstable_by_key(|i| (key(i).0 == widest, *i));
+        leaves.select_nth_unstable_by_key(narrow, |leaf| (key(leaf).0 == widest, leaf.1));
         return narrow;
     }
-    order.sort_unstable_by_key(|i| (key(i).1, *i));
-    order.len() / 2
+    let middle = leaves.len() / 2;
+    leaves.select_nth_unstable_by_key(middle, |leaf| (key(leaf).1, leaf.1));
+    middle
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@ pub fn all() -> impl Iterator<Item = Target> {
         name: dialect.id,
         seeds: match dialect.id {
             "ipset-save" => &["iptables-save"],
+            "nft-list" | "nft-json" => &["nft"],
+            "firewalld" => &["firewalld-host"],
             _ => &[],
         },
         run: Run::Dialect(dialect.id),

@@ -18,11 +18,7 @@ use std::fs;
 use std::path::Path;
 
 /// Facts that Portwright has no certain answer for, or not yet the right one.
-const OPEN: [&str; 3] = [
-    "fragments-in-forward",
-    "ip6tables-ah",
-    "ip6tables-extension-headers",
-];
+const OPEN: [&str; 2] = ["fragments-in-forward", "nft-transport-header"];
 
 /// A case as its folder holds it.
 struct Case {

@@ -2,6 +2,7 @@
 
 use crate::draw::{Draw, FLAGS, INTERFACES, LENGTHS, MACS, OTHERS, PORTS, TOS, TTLS, UIDS};
 use crate::hint::{Hints, nudge};
+use crate::ruleset::Language;
 use portwright::firewall::Hook;
 use portwright::net::{Family, Protocol};
 use portwright::packet::{CtState, Fragment};
@@ -38,8 +39,15 @@ const ICMPV6: [(u16, u16); 12] = [
     (200, 7),
 ];
 
-/// Packets for rules that ask for this; fragments only where no connection tracking collects them.
-pub fn packets(draw: &mut Draw<'_>, hints: &[Hints], count: usize, stateless: bool) -> Vec<Probe> {
+/// Packets for rules that ask for this; fragments only where no connection tracking collects them,
+/// and later ones only through the legacy backend: nf_tables may read their data as ports.
+pub fn packets(
+    draw: &mut Draw<'_>,
+    hints: &[Hints],
+    count: usize,
+    stateless: bool,
+    language: Language,
+) -> Vec<Probe> {
     let mut probes = Vec::new();
     // Some are impossible on the wire: addresses that routing refuses. Most are not.
     for _ in 0..count * 20 {
@@ -48,7 +56,11 @@ pub fn packets(draw: &mut Draw<'_>, hints: &[Hints], count: usize, stateless: bo
         }
         let mut probe = anywhere(draw);
         if stateless && draw.chance(0.2) {
-            probe.fragment = Some(draw.pick(&[Fragment::First, Fragment::Later]));
+            let parts = match language {
+                Language::Legacy => [Fragment::First, Fragment::Later],
+                _ => [Fragment::First; 2],
+            };
+            probe.fragment = Some(draw.pick(&parts));
         }
         if !hints.is_empty() && draw.chance(0.5) {
             for hint in draw.pick(hints) {

@@ -43,7 +43,8 @@ fn audits(page: &mut String, results: &Results) {
          `aclgen --shade_check` of aerleon on an equivalent policy (it cannot read exports, and looks for\n\
          shadowing by a single rule only). *sparse*: hosts and networks to services, few wildcards.\n\
          *wildcards*: each of source, destination and both ports is open in 4 rules of 10. *kube-proxy*: a\n\
-         chain for each service and endpoint, as kube-proxy writes them (about so many rules).\n\n\
+         chain for each service and endpoint, as kube-proxy writes them (about so many rules); fwshift reads\n\
+         of it the few rules of FORWARD only.\n\n\
          | file | rules | Portwright | memory | WebAssembly | fwshift | memory | aerleon | memory | fwshift ÷ Portwright |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );

@@ -128,7 +128,7 @@ pub fn portwright_shadowed(output: &Path) -> Result<Shadowed> {
     let findings = answer.pointer("/result/findings").and_then(Value::as_array);
     let shadowed = findings.into_iter().flatten().filter(|finding| {
         let name = finding.get("name").and_then(Value::as_str);
-        name.is_some_and(|name| ["shadowed", "contradicted"].contains(&name))
+        name.is_some_and(|name| ["shadowed", "contradicted", "duplicate-rule"].contains(&name))
     });
     let line = |finding: &Value| finding.pointer("/places/0/line")?.as_u64();
     Ok(shadowed

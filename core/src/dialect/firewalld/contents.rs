@@ -262,7 +262,7 @@ impl Generator<'_> {
             Subject::SourcePort(port) => self.act(draft.port(End::Source, *port), rich, &into),
             Subject::Protocol(protocol) => self.act(draft.protocol(*protocol), rich, &into),
             Subject::IcmpBlock(name) | Subject::IcmpType(name) => {
-                self.icmp_rule(draft, name, rich, &into);
+                self.icmp_rule(&draft, name, rich, &into);
             }
             Subject::Masquerade => {
                 let (part, priority) = placing(rich);
@@ -391,7 +391,7 @@ impl Generator<'_> {
         }
     }
 
-    fn icmp_rule(&mut self, draft: Draft, name: &str, rich: &Rich, into: &Into<'_>) {
+    fn icmp_rule(&mut self, draft: &Draft, name: &str, rich: &Rich, into: &Into<'_>) {
         let found = self.icmp(name, draft.span);
         let (part, priority) = placing(rich);
         if found.is_empty() {

@@ -357,8 +357,8 @@ impl<'a> Generator<'a> {
     fn policy_dispatch(&mut self, policy: &Policy, table: &str, hook: &str, chain: &str) {
         let part = if policy.priority < 0 { "pre" } else { "post" };
         let from = format!("{table}_{hook}_POLICIES_{part}");
-        let ingress = self.ends(&policy.ingress, End::Source, policy.span);
-        let egress = self.ends(&policy.egress, End::Destination, policy.span);
+        let ingress = self.ends(&policy.ingress, policy.span);
+        let egress = self.ends(&policy.egress, policy.span);
         for arrival in &ingress {
             for departure in &egress {
                 let mut draft = Draft::new(policy.span).generated();
@@ -380,7 +380,7 @@ impl<'a> Generator<'a> {
 
     /// How packets of these zones are told: all plain interface names at once, then each beginning
     /// of names and each source by itself.
-    fn ends(&mut self, names: &[At<String>], end: End, span: Span) -> Vec<Side> {
+    fn ends(&mut self, names: &[At<String>], span: Span) -> Vec<Side> {
         let mut wild = Vec::new();
         let mut plain = Ranges::empty();
         let mut peers = Vec::new();
@@ -400,7 +400,6 @@ impl<'a> Generator<'a> {
             }
             peers.extend(zone.sources.iter().map(|s| Side::Peer(s.value.clone())));
         }
-        let _ = end;
         if !plain.is_empty() {
             wild.push(Side::Interfaces(plain));
         }

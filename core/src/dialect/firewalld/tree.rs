@@ -155,7 +155,7 @@ fn too_deep(text: &str, source: SourceId, shift: usize) -> Result<(), Fault> {
 fn element(node: roxmltree::Node<'_, '_>, source: SourceId, shift: usize) -> Element {
     let whole = node.range();
     let input = node.document().input_text();
-    let tag = input.get(whole.clone()).and_then(|text| start_tag(text));
+    let tag = input.get(whole.clone()).and_then(start_tag);
     let end = tag.map_or(whole.end, |length| whole.start + length);
     let attributes = node.attributes().map(|a| {
         let value = a.range_value();

@@ -3,7 +3,7 @@
 use super::Part;
 use super::member::{Direction, Question};
 use crate::net::{Family, Protocol};
-use crate::packet::{Bits, Cube, Fragment, IfName, MarkBits, Ranges};
+use crate::packet::{Bits, Cube, Fragment, IfName, MarkBits, Ranges, Rare};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What an element demands beside the addresses that decide.
@@ -115,12 +115,23 @@ impl Shape<'_> {
     /// The packets of elements with one answer.
     pub(super) fn cubes(&self, merged: &Merged, certain: &mut Vec<Cube>, open: &mut Vec<Cube>) {
         let (sure, maybe) = &merged.answer;
-        if merged.key.mac.is_some() {
+        if self.is_open(merged) {
             open.extend(self.product(merged, &sure.union(maybe)));
             return;
         }
         certain.extend(self.product(merged, sure));
         open.extend(self.product(merged, maybe));
+    }
+
+    /// Whether an element's MAC address is open still, or one of a receiver, which the packet
+    /// model does not hold.
+    fn is_open(&self, merged: &Merged) -> bool {
+        let at = self.parts.iter().position(|part| *part == Part::Mac);
+        let direction = at.and_then(|at| self.question.directions.get(at));
+        match merged.key.mac {
+            None => false,
+            Some(address) => address.is_none() || direction == Some(&Direction::Destination),
+        }
     }
 
     /// The packets of a pair of networks.
@@ -169,7 +180,16 @@ impl Shape<'_> {
                         cube.mark = marks;
                     }
                 }
-                Part::Mac => {}
+                Part::Mac => {
+                    // Only frames from Ethernet have an address.
+                    cube.in_interface = Ranges::full()
+                        .subtract(&IfName::loopback())
+                        .subtract(&Ranges::single(IfName::NONE.0));
+                    if let (Some(Some(mac)), Direction::Source) = (merged.key.mac, direction) {
+                        let set = Ranges::single(u128::from(mac));
+                        cube = cube.with_rare(Rare::SourceMac, &set);
+                    }
+                }
             }
         }
         if cube.is_empty() {

@@ -5,7 +5,9 @@ use super::lower::Work;
 use super::parse::{Fault, Opt};
 use super::{support, values};
 use crate::net::Family;
-use crate::packet::{Bits, ByteSet, FieldSet, Fragment, IfName, Ranges};
+use crate::packet::{
+    Bits, ByteSet, Cube, FieldSet, Fragment, IfName, Ranges, Rare, extension_headers,
+};
 
 /// Narrows a rule by one of them.
 pub(super) fn lower(option: &Opt<'_>, work: &mut Work<'_>) -> Result<(), Fault> {
@@ -105,6 +107,31 @@ fn protocol(option: &Opt<'_>, work: &mut Work<'_>) -> Result<(), Fault> {
     } else {
         work.protocol = Some(protocol);
     }
-    work.narrow(|cube| cube.protocol = cube.protocol.and(&set));
+    if work.family() == Family::V6 && work.header.backend == Backend::Nft {
+        within_nft(work, set);
+    } else {
+        work.narrow(|cube| cube.protocol = cube.protocol.and(&set));
+    }
     Ok(())
+}
+
+/// Native nftables expressions do not look behind an authentication header of IPv6: whatever
+/// follows it, the protocol is 51.
+fn within_nft(work: &mut Work<'_>, set: ByteSet) {
+    let any = Cube::any(Family::V6);
+    let is_set = |wanted: bool| {
+        let bit = u128::from(extension_headers::AUTHENTICATION);
+        let fitting = (0..256u128).filter(|all| (all & bit != 0) == wanted);
+        Ranges::of(fitting.map(|all| (all, all)))
+    };
+    let mut plain = any
+        .clone()
+        .with_rare(Rare::ExtensionHeaders, &is_set(false));
+    plain.protocol = set;
+    let mut alternatives = vec![plain];
+    if set.contains(51) {
+        alternatives.push(any.with_rare(Rare::ExtensionHeaders, &is_set(true)));
+    }
+    // One or two alternatives to the one cube that a rule begins with.
+    let _ = work.any_of(&alternatives);
 }

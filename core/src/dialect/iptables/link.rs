@@ -80,6 +80,17 @@ pub(super) fn pkttype(
             ..Cube::any(family)
         };
         let mut alternatives = Vec::new();
+        // What is sent to a directed broadcast address comes in a frame to all, although its
+        // address alone does not show it.
+        let known = all.context.host.types(family, None).broadcast;
+        let directed = known.subtract(&Ranges::single(0));
+        let mut to_all = framed.clone();
+        to_all.destination = directed.clone();
+        let mut framed = framed;
+        framed.destination = framed.destination.subtract(&directed);
+        if (asked == packet_type::BROADCAST) != option.negated {
+            alternatives.push(to_all);
+        }
         if hooks.contains(Hook::Prerouting) {
             alternatives.push(framed.with_rare(Rare::PacketType, &set));
         } else {

@@ -51,7 +51,7 @@ struct Under<'s, 'a> {
 }
 
 /// Hook and priority of a built-in chain; none for other chains.
-fn base(table: &str, chain: &str) -> Option<(Hook, i32)> {
+fn base(table: &str, chain: &str, backend: Backend) -> Option<(Hook, i32)> {
     use Hook::{Forward, Input, Output, Postrouting, Prerouting};
     let hook = match chain {
         "PREROUTING" => Prerouting,
@@ -67,6 +67,8 @@ fn base(table: &str, chain: &str) -> Option<(Hook, i32)> {
         ("nat", Prerouting | Output) => -100,
         ("nat", Input | Postrouting) => 100,
         ("filter", Input | Forward | Output) => 0,
+        // iptables-nft has its own idea of where this table stands.
+        ("security", Input | Forward | Output) if backend == Backend::Nft => 150,
         ("security", Input | Forward | Output) => 50,
         _ => return None,
     };
@@ -77,7 +79,7 @@ fn base(table: &str, chain: &str) -> Option<(Hook, i32)> {
 fn hooks_of<'a>(section: &Section<'a>) -> FxHashMap<&'a str, Hooks> {
     let builtin = BUILTIN
         .iter()
-        .filter_map(|&chain| Some((chain, base(section.table, chain)?.0)));
+        .filter_map(|&chain| Some((chain, base(section.table, chain, section.header.backend)?.0)));
     reach(builtin, section.lines.iter().map(|line| line.text))
 }
 
@@ -200,7 +202,9 @@ impl Under<'_, '_> {
                 .push(Diagnostic::new(&input::SYNTAX, "expected a chain's name").at(span));
             return;
         };
-        if matches!(policy, Some("ACCEPT" | "DROP")) && base(self.section.table, name).is_none() {
+        if matches!(policy, Some("ACCEPT" | "DROP"))
+            && base(self.section.table, name, self.section.header.backend).is_none()
+        {
             all.notes.push(
                 Diagnostic::new(
                     &input::SYNTAX,
@@ -240,7 +244,7 @@ impl Under<'_, '_> {
     ) -> ChainId {
         let table = self.section.table;
         let chains = &mut all.firewall.rules_mut(self.section.header.family).chains;
-        let base = base(table, name).map(|(hook, priority)| Base {
+        let base = base(table, name, self.section.header.backend).map(|(hook, priority)| Base {
             hook,
             priority,
             order: 0,
@@ -332,7 +336,7 @@ impl Under<'_, '_> {
         if let Some(&id) = self.ids.get(name.text.as_ref()) {
             return id;
         }
-        if base(self.section.table, &name.text).is_none() {
+        if base(self.section.table, &name.text, self.section.header.backend).is_none() {
             all.notes.push(
                 Diagnostic::new(
                     &input::DANGLING,

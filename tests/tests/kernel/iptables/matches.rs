@@ -137,8 +137,8 @@ impl Generator<'_> {
         let option = match self.draw.between(0, 6) {
             0 => format!("{not}--ctorigdst {address}"),
             1 => format!("{not}--ctorigsrc {address}"),
-            2 => format!("{not}--ctorigdstport {port}"),
-            3 => format!("{not}--ctorigsrcport {port}"),
+            2 if rule.protocol.is_some() => format!("{not}--ctorigdstport {port}"),
+            3 if rule.protocol.is_some() => format!("{not}--ctorigsrcport {port}"),
             4 => {
                 let status = self.draw.pick(&[
                     "NONE",
