@@ -645,6 +645,10 @@ export interface LintSummary {
    */
   errors: number;
   /**
+   * Findings that the baseline took out.
+   */
+  known: number;
+  /**
    * Of severity note.
    */
   notes: number;
@@ -652,6 +656,10 @@ export interface LintSummary {
    * Of these, those proved to pass.
    */
   permitted: number;
+  /**
+   * Findings that suppressions in the exports took out.
+   */
+  suppressed: number;
   /**
    * Required flows whose fate is unknown: the answer is incomplete.
    */
@@ -687,9 +695,17 @@ export interface AuditSummary {
    */
   errors: number;
   /**
+   * Findings that the baseline took out.
+   */
+  known: number;
+  /**
    * Of severity note.
    */
   notes: number;
+  /**
+   * Findings that suppressions in the exports took out.
+   */
+  suppressed: number;
   /**
    * Of severity warning.
    */
@@ -1350,6 +1366,10 @@ export interface Document {
  */
 export interface LintRequest {
   /**
+   * Findings that are known already and not told: a [`super::Baseline`] as JSON.
+   */
+  baseline?: Document | null;
+  /**
    * The exports and where they stand.
    */
   exports?: ExportInput[];
@@ -1366,7 +1386,8 @@ export interface LintRequest {
    */
   site?: SiteInput;
   /**
-   * Today, `YYYY-MM-DD`, for accepted excess that expires; nothing expires without.
+   * Today, `YYYY-MM-DD`, for accepted excess and suppressions that expire; nothing expires
+   * without.
    */
   today?: string | null;
 }
@@ -1403,6 +1424,10 @@ export interface AuditRequest {
    */
   addresses?: Document | null;
   /**
+   * Findings that are known already and not told: a [`super::Baseline`] as JSON.
+   */
+  baseline?: Document | null;
+  /**
    * The format, when detection should not decide.
    */
   dialect?: string | null;
@@ -1422,6 +1447,10 @@ export interface AuditRequest {
    * Only these codes (ids or names); all when empty.
    */
   select?: string[];
+  /**
+   * Today, `YYYY-MM-DD`, for suppressions that expire; nothing expires without.
+   */
+  today?: string | null;
 }
 /**
  * See [`Request::Trace`].

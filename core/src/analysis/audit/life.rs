@@ -11,7 +11,9 @@ use crate::analysis::Subject;
 use crate::firewall::{Ask, Decider, End, Hook, MOST_NODES, Program, RuleId, Step, Verdict, World};
 use crate::net::Family;
 use crate::packet::diagram::Diagrams;
-use crate::packet::{Bits, Bound, CtState, Cube, Fragment, IfName, OverBudget, Packet, Ranges};
+use crate::packet::{
+    Bits, Bound, CtState, Cube, Fragment, IfName, OverBudget, Packet, Ranges, Rare,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -98,12 +100,20 @@ impl<'s, 'a> Examiner<'s, 'a> {
     ) -> Result<Option<Covering>, OverBudget> {
         let entries = self.reach.of(at.chain).cloned().unwrap_or_default();
         let mut covering = Covering::new();
-        for (hook, entry) in &entries {
-            for asked in askers(self.program, *hook) {
-                let starts = starts(self.program, asked, cubes, entry);
-                let arrives = self.arrives(asked, at, &starts, &mut covering)?;
-                // Packets whose fate is unknown may have come to it.
-                if arrives || covering.values().any(|(_, end)| *end == End::Depends) {
+        let may_arrive =
+            |covering: &Covering| covering.values().any(|(_, end)| *end == End::Depends);
+        for (&hook, entry) in &entries {
+            let own = untranslated(self.program, hook, cubes, entry);
+            // Packets whose fate is unknown may have come to it.
+            if self.arrives(hook, at, &own, &mut covering)? || may_arrive(&covering) {
+                return Ok(None);
+            }
+            for asked in askers(self.program, hook) {
+                let mut others = starts((self.program, &self.reach), (hook, asked), cubes, entry);
+                others.retain(|cube| hook != asked || !own.contains(cube));
+                // Who decides packets that were only translated into the rule's is not to blame.
+                let mut aside = Covering::new();
+                if self.arrives(asked, at, &others, &mut aside)? || may_arrive(&aside) {
                     return Ok(None);
                 }
             }
@@ -165,7 +175,12 @@ impl<'s, 'a> Examiner<'s, 'a> {
 
     /// A packet of this cube, when the interpreter says that the rule matches it.
     pub(super) fn example(&self, hook: Hook, at: RuleId, cube: &Cube) -> Option<Example> {
-        let packet = cube.witness(self.program.family)?;
+        // No rule has done anything to a packet that enters.
+        let entering = Cube {
+            extra: cube.extra.without(Rare::is_history),
+            ..cube.clone()
+        };
+        let packet = entering.witness(self.program.family)?;
         let mut world = World::of(cube.unknown.iter());
         let (verdict, steps) = self.program.trace_in_world(hook, &packet, &mut world)?;
         let matched = steps.contains(&Step::Match(at));
@@ -234,24 +249,57 @@ impl<'s, 'a> Examiner<'s, 'a> {
     }
 }
 
-/// The packets of a rule's match as they enter a hook's way: those that the ways into its chain
-/// let through, whatever they were before rules changed them.
-pub(super) fn starts(
+/// The packets of a rule's match that the ways into its chain let through.
+fn inside<'c>(cubes: &'c [Cube], entry: &'c Entry) -> impl Iterator<Item = Cube> + 'c {
+    let ways = cubes
+        .iter()
+        .flat_map(|cube| entry.all().iter().map(move |way| (cube, way)));
+    ways.filter_map(|(cube, way)| entering(way, cube).intersect(cube))
+}
+
+/// The packets of a rule's match as they enter, if no rule gives them other addresses.
+pub(super) fn untranslated(
     program: &Program<'_>,
     hook: Hook,
     cubes: &[Cube],
     entry: &Entry,
 ) -> Vec<Cube> {
-    let mut all: Vec<Cube> = Vec::new();
     let whole = possible(hook, program.family);
-    for cube in cubes {
-        for way in entry.all() {
-            let inside = entering(way, cube).intersect(cube);
-            let origins = inside.map(|cube| program.origins(&cube));
-            for origin in origins.unwrap_or_default() {
-                let entering = origin.intersect(&whole);
-                all.extend(entering.filter(|new| !all.contains(new)));
+    let mut all: Vec<Cube> = Vec::new();
+    for cube in inside(cubes, entry) {
+        let cube = Cube {
+            mark: whole.mark,
+            conn_mark: whole.conn_mark,
+            extra: cube.extra.without(Rare::is_history),
+            ..cube
+        };
+        let cube = cube.intersect(&whole);
+        all.extend(cube.filter(|new| !all.contains(new)));
+    }
+    all
+}
+
+/// The packets of a rule's match as they enter the way of a hook (the second; the first is that
+/// of the rule's chain), whatever they were before rules changed them.
+pub(super) fn starts(
+    (program, reach): (&Program<'_>, &Reach),
+    (hook, asked): (Hook, Hook),
+    cubes: &[Cube],
+    entry: &Entry,
+) -> Vec<Cube> {
+    let mut all: Vec<Cube> = Vec::new();
+    let whole = possible(asked, program.family);
+    // Sources are translated behind routing, and at INPUT by nat chains of that hook.
+    let behind = matches!(hook, Hook::Postrouting | Hook::Egress);
+    let keeps_source = !behind && (hook != Hook::Input || !reach.translates_at_input);
+    for cube in inside(cubes, entry) {
+        for mut origin in program.origins(&cube) {
+            if keeps_source {
+                origin.source.clone_from(&cube.source);
+                origin.source_port.clone_from(&cube.source_port);
             }
+            let entering = origin.intersect(&whole);
+            all.extend(entering.filter(|new| !all.contains(new)));
         }
     }
     all

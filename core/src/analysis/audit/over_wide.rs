@@ -1,7 +1,7 @@
 //! Over-wide: a rule that permits much more than any need.
 
 use super::Audit;
-use super::life::starts;
+use super::life::untranslated;
 use super::line::{Line, Part, about, name};
 use crate::analysis::region::is_workload;
 use crate::diagnostic::{Severity, hygiene as codes};
@@ -39,7 +39,8 @@ impl Audit<'_, '_> {
             let hooks = [Hook::Input, Hook::Forward];
             let found = hooks.iter().find_map(|hook| {
                 let entry = entries.get(hook).filter(|entry| entry.hull.is_none())?;
-                let mut cubes = starts(examiner.program, *hook, &rule.matches, entry).into_iter();
+                let mut cubes =
+                    untranslated(examiner.program, *hook, &rule.matches, entry).into_iter();
                 cubes.find_map(|cube| {
                     let width = width(&cube, *hook, part.family)?;
                     let packets = examiner.permitted(*hook, part, &cube)?;

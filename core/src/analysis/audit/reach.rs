@@ -6,7 +6,7 @@
 use crate::firewall::{Action, ChainId, Effect, Hook, Program, Rules};
 use crate::net::Family;
 use crate::packet::{Bound, Cube, FieldSet, IfName, Ranges};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Ways into a chain that are kept apart; more are also told as their common hull.
 const MOST_WAYS: usize = 16;
@@ -26,6 +26,10 @@ pub(super) struct Reach {
     chains: BTreeMap<ChainId, BTreeMap<Hook, Entry>>,
     family: Family,
     untracks: bool,
+    /// Whether sources are translated at INPUT.
+    pub(super) translates_at_input: bool,
+    /// Tables that translate packets, or mark them before they are routed.
+    changing: BTreeSet<String>,
 }
 
 impl Entry {
@@ -73,7 +77,20 @@ impl Reach {
             chains,
             family: program.family,
             untracks,
+            translates_at_input: false,
+            changing: BTreeSet::new(),
         };
+        for chain in &rules.chains {
+            let Some(base) = chain.base else {
+                continue;
+            };
+            let nat = base.first_packets_only;
+            reach.translates_at_input |= nat && base.hook == Hook::Input && !chain.rules.is_empty();
+            let at_host = matches!(base.hook, Hook::Input | Hook::Forward | Hook::Output);
+            if at_host && (nat || base.priority < 0) {
+                reach.changing.insert(chain.table.clone());
+            }
+        }
         let (order, circular) = in_order(rules);
         for id in order {
             reach.pass_on(rules, id);
@@ -92,6 +109,11 @@ impl Reach {
     /// Who can enter a chain, by hook; none where no base chain leads into it.
     pub(super) fn of(&self, chain: ChainId) -> Option<&BTreeMap<Hook, Entry>> {
         self.chains.get(&chain)
+    }
+
+    /// Whether a table's verdicts may keep packets from being translated or marked.
+    pub(super) fn is_changing(&self, table: &str) -> bool {
+        self.changing.contains(table)
     }
 
     /// Sends everything that can be in a chain through its jumps.

@@ -51,7 +51,7 @@ impl Examiner<'_, '_> {
         };
         for (hook, entry) in entries {
             for asked in askers(self.program, *hook) {
-                let starts = starts(self.program, asked, cubes, entry);
+                let starts = starts((self.program, &self.reach), (*hook, asked), cubes, entry);
                 let mut budget = self.subject.budget(STEPS);
                 let mut found = BTreeSet::new();
                 let both = (self.program, without);
@@ -257,12 +257,10 @@ impl Audit<'_, '_> {
         if !hooks.is_some_and(|hooks| hooks.keys().all(filters)) {
             return true;
         }
-        let table = rules.chain(part.id.chain).map(|chain| chain.table.as_str());
-        let beside = rules
-            .iter()
-            .filter(|(_, chain)| Some(chain.table.as_str()) == table);
-        let mut bases = beside.filter_map(|(_, chain)| chain.base);
-        bases.any(|base| filters(&base.hook) && (base.first_packets_only || base.priority < 0))
+        let table = rules
+            .chain(part.id.chain)
+            .map_or("", |chain| chain.table.as_str());
+        self.asked(part.family).reach.is_changing(table)
     }
 
     fn tell_redundant(&mut self, line: &Line, deciders: &BTreeSet<(Family, Decider)>) {

@@ -169,7 +169,8 @@ fn show(finding: &mut Finding, audit: &Audit<'_, '_>, part: Part, rule: &Rule) {
     let program = audit.subject.program(part.family);
     let example = |narrow: &Cube| -> Option<(Hook, crate::packet::Packet)> {
         entries.iter().find_map(|(hook, entry)| {
-            let mut starts = super::life::starts(program, *hook, &rule.matches, entry).into_iter();
+            let mut starts =
+                super::life::untranslated(program, *hook, &rule.matches, entry).into_iter();
             let cube = starts.find_map(|cube| cube.intersect(narrow))?;
             // What matches as it enters reads better than what a translation makes match.
             let plain = rule.matches.iter().find_map(|own| own.intersect(&cube));

@@ -6,7 +6,7 @@ use crate::firewall::tests::{chain, rule, small_cube};
 use crate::firewall::{
     Action, ChainId, Firewall, Hook, Policy, RejectWith, Rule, RuleId, Step, World,
 };
-use crate::packet::{CtState, Cube, Fragment, IfName, Packet, RareValues};
+use crate::packet::{CtState, Cube, Fragment, IfName, Packet, Rare, RareValues};
 use crate::source::Sources;
 use proptest::prelude::*;
 
@@ -80,6 +80,10 @@ fn packets(firewall: &Firewall) -> Vec<Packet> {
     let destinations = kinds(0..9, &cubes, |cube, a| cube.destination.contains(a));
     let ports = kinds(0..9, &cubes, |cube, p| cube.destination_port.contains(p));
     let states = kinds(CtState::ALL, &cubes, |cube, s| cube.state.contains(s as u8));
+    let ttls = kinds([1, 2, 64, 65], &cubes, |cube, ttl| {
+        let wanted = cube.extra.get(Rare::Ttl);
+        wanted.is_none_or(|wanted| wanted.contains(ttl))
+    });
     let marks = kinds(0..4, &cubes, |cube, m| cube.mark.contains(m));
     let mut all = Vec::new();
     for &protocol in &protocols {
@@ -91,21 +95,28 @@ fn packets(firewall: &Firewall) -> Vec<Packet> {
                 .iter()
                 .flat_map(|p| states.iter().map(move |s| (p, s)))
             {
-                all.extend(marks.iter().map(|&mark| Packet {
-                    family: Family::V4,
-                    protocol: crate::net::Protocol(protocol),
-                    source,
-                    destination,
-                    source_port: 0,
-                    destination_port,
-                    flags: 0,
-                    state,
-                    in_interface: IfName::new("eth0").expect("a name"),
-                    out_interface: IfName::NONE,
-                    mark,
-                    conn_mark: 0,
-                    fragment: Fragment::First,
-                    rare: RareValues::default(),
+                let marked = marks
+                    .iter()
+                    .flat_map(|m| ttls.iter().map(move |t| (*m, *t)));
+                all.extend(marked.map(|(mark, ttl)| {
+                    let mut rare = RareValues::default();
+                    rare.set(Rare::Ttl, ttl);
+                    Packet {
+                        family: Family::V4,
+                        protocol: crate::net::Protocol(protocol),
+                        source,
+                        destination,
+                        source_port: 0,
+                        destination_port,
+                        flags: 0,
+                        state,
+                        in_interface: IfName::new("eth0").expect("a name"),
+                        out_interface: IfName::NONE,
+                        mark,
+                        conn_mark: 0,
+                        fragment: Fragment::First,
+                        rare,
+                    }
                 }));
             }
         }

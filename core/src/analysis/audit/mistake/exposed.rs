@@ -2,7 +2,7 @@
 
 use crate::analysis::Finding;
 use crate::analysis::audit::Audit;
-use crate::analysis::audit::life::starts;
+use crate::analysis::audit::life::untranslated;
 use crate::analysis::audit::line::{Line, Part, about, name};
 use crate::analysis::region::is_workload;
 use crate::diagnostic::{Severity, mistake as codes};
@@ -69,7 +69,7 @@ pub(super) fn effective(
         let entries = examiner.reach.of(part.id.chain)?;
         hooks.iter().find_map(|&hook| {
             let entry = entries.get(&hook).filter(|entry| entry.hull.is_none())?;
-            starts(examiner.program, hook, &rule.matches, entry)
+            untranslated(examiner.program, hook, &rule.matches, entry)
                 .into_iter()
                 .find_map(|cube| {
                     if !wanted(&cube) || is_local(&cube, hook) {
