@@ -84,6 +84,7 @@ impl Selection {
     }
 
     /// Writes the baseline of a run that is asked for. Says whether it was.
+    #[expect(clippy::disallowed_methods, reason = "a baseline is a file")]
     pub fn write_baseline(&self, findings: &[FindingData]) -> Result<bool, Stop> {
         let Some(path) = &self.write_baseline else {
             return Ok(false);
