@@ -11,7 +11,7 @@
 use portwright::dialect::{DIALECTS, HostFacts, Loaded, load};
 use portwright::firewall::{Action, Chain, Firewall, Rule};
 use portwright::net::Family;
-use portwright::packet::Cube;
+use portwright::packet::{Cube, Rare};
 use portwright::source::{Source, Sources};
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,12 +67,16 @@ fn plain(firewall: &Firewall, family: Family, rule: &Rule) -> (Vec<Cube>, usize,
     };
     let assumed = rule.matches.iter().map(|cube| cube.unknown.iter().count());
     let assumed = assumed.sum();
-    let cubes = rule.matches.iter().cloned();
-    (
-        cubes.map(Cube::without_assumptions).collect(),
-        assumed,
-        does,
-    )
+    // ufw's files do not say which backend will load them, and only iptables-nft looks no further
+    // than an authentication header.
+    let cubes = rule.matches.iter().map(|cube| Cube {
+        extra: cube.extra.without(|field| field == Rare::ExtensionHeaders),
+        ..cube.clone().without_assumptions()
+    });
+    // The same match for packets with and without the header is one.
+    let mut cubes: Vec<Cube> = cubes.collect();
+    cubes.dedup();
+    (cubes, assumed, does)
 }
 
 fn chains(loaded: &Loaded, family: Family) -> BTreeMap<&str, &Chain> {
