@@ -352,6 +352,14 @@ impl<K: Copy + Ord + Default, F: Fn(K, Decider) -> K> Run<'_, '_, '_, K, F> {
             return self.decided(matching, End::Depends, by, common);
         }
         let mut set = matching;
+        let any = Cube::any(self.program.family);
+        if let Some(same) = rule.translation().and_then(|to| to.unchanged(&any)) {
+            // What has these addresses and ports already is not translated.
+            let same = self.diagrams.from_cube(&same)?;
+            let same = self.diagrams.and(set, same)?;
+            set = self.diagrams.minus(set, same)?;
+            self.decided(same, End::Accept, by, common)?;
+        }
         for effect in &rule.effects {
             set = self.affect(set, effect, &mut common)?;
         }

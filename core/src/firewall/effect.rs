@@ -55,7 +55,22 @@ fn one(mut cube: Cube, effect: &Effect, out: &mut Parts) -> Option<()> {
             return Some(());
         }
         Effect::Untrack => untrack(&mut cube),
-        Effect::Translate(translation) => translate(&mut cube, translation),
+        Effect::Translate(translation) => {
+            // What has these addresses and ports already is not translated, and does not count as.
+            let Some(same) = translation.unchanged(&cube) else {
+                translate(&mut cube, translation);
+                out.push(cube);
+                return Some(());
+            };
+            let mut others = Vec::new();
+            cube.subtract(&same, &mut others);
+            for other in &mut others {
+                translate(other, translation);
+            }
+            out.extend(others);
+            out.extend(cube.intersect(&same));
+            return Some(());
+        }
     }
     out.push(cube);
     Some(())
@@ -233,7 +248,12 @@ pub(super) fn apply_to_packet(packet: &mut Packet, effect: &Effect) {
             packet.rare.change(changes::UNTRACKED);
             packet.state = CtState::Untracked;
         }
-        Effect::Translate(to) => translate_packet(packet, to),
+        Effect::Translate(to) => {
+            let same = to.unchanged(&Cube::packet(packet));
+            if same.is_none_or(|same| !same.contains_plain(packet)) {
+                translate_packet(packet, to);
+            }
+        }
     }
 }
 
@@ -300,6 +320,43 @@ pub(super) fn loose(rule: RuleId, to: &Translation) -> Option<Loose> {
         destination_port: several_ports(&to.destination_port),
     };
     (left != Translation::default()).then_some(Loose { rule, left })
+}
+
+impl Translation {
+    /// The packets of a cube that the translation leaves as they are; none when it leaves none or
+    /// nobody knows which.
+    pub(super) fn unchanged(&self, cube: &Cube) -> Option<Cube> {
+        let single = |set: &Option<Ranges<u128>>| {
+            set.as_ref()
+                .is_none_or(|set| set.hull().is_some_and(|(lo, hi)| lo == hi))
+        };
+        let single_port = |set: &Option<Ranges<u16>>| {
+            set.as_ref()
+                .is_none_or(|set| set.hull().is_some_and(|(lo, hi)| lo == hi))
+        };
+        let fixed = single(&self.source)
+            && single(&self.destination)
+            && single_port(&self.source_port)
+            && single_port(&self.destination_port);
+        let mut same = cube.clone();
+        for (to, own) in [
+            (&self.source, &mut same.source),
+            (&self.destination, &mut same.destination),
+        ] {
+            if let Some(to) = to {
+                *own = own.intersect(to);
+            }
+        }
+        for (to, own) in [
+            (&self.source_port, &mut same.source_port),
+            (&self.destination_port, &mut same.destination_port),
+        ] {
+            if let Some(to) = to {
+                *own = own.intersect(to);
+            }
+        }
+        (fixed && !same.is_empty()).then_some(same)
+    }
 }
 
 /// Values that the kernel chose and nobody knows.

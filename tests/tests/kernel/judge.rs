@@ -129,7 +129,9 @@ fn answer_agrees(firewall: &Firewall, packet: &Packet, traced: &Traced, seen: &S
         return true;
     };
     let Some(Step::Decided(Decider::Rule(id), Verdict::Reject)) = traced.steps.last() else {
-        return false;
+        // An answer to an earlier packet may come late; whether this one was rejected is the
+        // verdict's business.
+        return true;
     };
     let rule = firewall.rules(packet.family).rule(*id);
     matches!(

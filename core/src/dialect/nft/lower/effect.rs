@@ -8,7 +8,7 @@ use super::rule::{Branch, Parts};
 use super::{Lowering, support, value};
 use crate::dialect::nft::syntax::{BinaryOp, Expr, ExprKind};
 use crate::firewall::{Action, Effect};
-use crate::packet::Cube;
+use crate::packet::{Bits, CtState, Cube};
 use smallvec::SmallVec;
 
 /// What a rule does to packets, in order.
@@ -95,7 +95,14 @@ impl Lowering<'_> {
                 connection,
                 mask,
                 flip,
-            } => next.push(set(which, branch, connection, mask, flip)),
+            } => {
+                let branch = if connection {
+                    with_entry(place, branch, parts)
+                } else {
+                    branch
+                };
+                next.push(set(which, branch, connection, mask, flip));
+            }
             Value::Map(key, data) => {
                 let found = self.find(place, &branch.marks, key, data);
                 let mut all = Vec::new();
@@ -183,6 +190,29 @@ impl Lowering<'_> {
             next.push(branch.with(others));
         }
     }
+}
+
+/// Packets of a connection: for others the rule ends where it asks for the connection's mark.
+fn with_entry(place: &Place<'_>, branch: Branch, parts: &mut Parts) -> Branch {
+    let mut tracked = Cube::any(place.family).with_states(&[
+        CtState::New,
+        CtState::Established,
+        CtState::EstablishedReply,
+        CtState::Related,
+        CtState::RelatedReply,
+    ]);
+    if place.reach.early && !place.reach.late {
+        tracked.state = Bits(0);
+    }
+    let own = intersect(&branch.cubes, std::slice::from_ref(&tracked));
+    if !branch.effects.is_empty() {
+        let mut others = Vec::new();
+        for cube in &branch.cubes {
+            cube.subtract(&tracked, &mut others);
+        }
+        parts.end(branch.with(others), Action::Continue);
+    }
+    branch.with(own)
 }
 
 /// Sets a mark to `(value & mask) ^ flip` of one of the marks.
