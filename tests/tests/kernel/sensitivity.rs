@@ -33,7 +33,12 @@ fn a_wrong_model_is_noticed() {
         for family in Family::ALL {
             for (id, chain) in firewall.rules(family).iter() {
                 for (at, rule) in chain.rules.iter().enumerate() {
-                    let step = format!("{}/{}/{}", chain.table, chain.name, at + 1);
+                    // Of a verdict map the kernel does not say which element a packet met.
+                    let parts = chain.rules.iter().filter(|r| r.number == rule.number);
+                    if parts.count() > 1 {
+                        continue;
+                    }
+                    let step = format!("{}/{}/{}", chain.table, chain.name, rule.number);
                     let met = run.seen.iter().any(|seen| seen.steps.contains(&step));
                     let flipped = match rule.action {
                         Action::Accept => Action::Drop,
