@@ -1,5 +1,9 @@
 //! The pages about dialects end in tables of support states, generated from the engine's own.
 //! `PORTWRIGHT_BLESS=1` writes them.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the pages from the file system"
+)]
 
 use portwright::dialect::iptables::{MATCHES, TARGETS};
 use portwright::dialect::nft::{EXPRESSIONS, STATEMENTS};

@@ -97,7 +97,7 @@ impl Lowering<'_> {
                 flip,
             } => {
                 let branch = if connection {
-                    with_entry(place, branch, parts)
+                    with_entry(place, &branch, parts)
                 } else {
                     branch
                 };
@@ -193,7 +193,7 @@ impl Lowering<'_> {
 }
 
 /// Packets of a connection: for others the rule ends where it asks for the connection's mark.
-fn with_entry(place: &Place<'_>, branch: Branch, parts: &mut Parts) -> Branch {
+fn with_entry(place: &Place<'_>, branch: &Branch, parts: &mut Parts) -> Branch {
     let mut tracked = Cube::any(place.family).with_states(&[
         CtState::New,
         CtState::Established,
