@@ -183,9 +183,10 @@ fn transport(probe: &Probe, number: u32, room: usize) -> Vec<u8> {
     let mut out = ports;
     match probe.protocol {
         Protocol::TCP => {
-            // The answer to a reset-worthy packet repeats one of these two numbers.
-            out.extend((number << 8).to_be_bytes());
-            out.extend((number << 8).to_be_bytes());
+            // The answer to a reset-worthy packet repeats one of these two numbers; the first with
+            // the packet's length added, which is below 2¹⁶.
+            out.extend((number << 16).to_be_bytes());
+            out.extend((number << 16).to_be_bytes());
             out.extend([0x50, probe.flags, 0x20, 0, 0, 0, 0, 0]);
             pad(&mut out, room);
             seal(probe, &mut out, 16);
@@ -322,7 +323,7 @@ pub(super) fn answered(bytes: &[u8]) -> Option<(u32, Answer)> {
         (1, 3) | (58, 1) => Some((number(body.get(8..)?)?, Answer::Error(kind, *body.get(1)?))),
         (6, _) if body.get(13)? & 4 != 0 => {
             let (seq, ack) = (word(4)?, word(8)?);
-            Some((if seq != 0 { seq } else { ack } >> 8, Answer::Reset))
+            Some((if seq != 0 { seq } else { ack } >> 16, Answer::Reset))
         }
         _ => None,
     }

@@ -67,6 +67,8 @@ pub struct Traced {
     pub depends_on: Vec<Dependency>,
     /// Where the verdict is certain but not the way to it: what the way depends on.
     pub way_depends_on: Vec<Dependency>,
+    /// Whether nothing was asked that nobody knows: then the steps are certain, one by one.
+    pub steps_are_certain: bool,
 }
 
 /// Why a run stopped before its end.
@@ -264,6 +266,7 @@ fn explore(
         steps,
         depends_on: Vec::new(),
         way_depends_on: Vec::new(),
+        steps_are_certain: runs == 1,
     };
     if !certain || verdict == Verdict::Unknown {
         traced.verdict = Verdict::Unknown;

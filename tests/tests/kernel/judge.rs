@@ -129,9 +129,7 @@ fn answer_agrees(firewall: &Firewall, packet: &Packet, traced: &Traced, seen: &S
         return true;
     };
     let Some(Step::Decided(Decider::Rule(id), Verdict::Reject)) = traced.steps.last() else {
-        // An answer to an earlier packet may come late; whether this one was rejected is the
-        // verdict's business.
-        return true;
+        return false;
     };
     let rule = firewall.rules(packet.family).rule(*id);
     matches!(
@@ -214,16 +212,14 @@ impl<'a> Judge<'a> {
         let idle = self.idle(packet.family);
         ours[0].retain(|step| !idle.contains(step));
         theirs[0].retain(|step| !idle.contains(step));
-        if self.language == Language::Nft {
-            // The kernel lists a rule when its last statement has run: not one that changes a
-            // packet before it breaks off, but one whose map says `continue`. Who decides is
-            // compared all the same.
-            ours[0].clear();
-            theirs[0].clear();
-        }
         if self.unordered {
             ours.iter_mut().for_each(|list| list.sort());
             theirs.iter_mut().for_each(|list| list.sort());
+        }
+        if self.language == Language::Nft && !traced.steps_are_certain {
+            // Which rules without a say in the verdict matched is open then.
+            ours[0].clear();
+            theirs[0].clear();
         }
         let known = traced.verdict != Verdict::Unknown;
         let verdict = format!("{:?}", traced.verdict).to_lowercase();
@@ -271,7 +267,8 @@ impl<'a> Judge<'a> {
 
     /// Rules on which no verdict depends by themselves, as the observer names them: without effect
     /// and with a match that is not modelled, or about marks of connections, which packets without
-    /// one do not have.
+    /// one do not have. Of nftables all without a verdict: one that changes a packet may break off
+    /// behind that, and the kernel lists a rule only when its last statement has run.
     fn idle(&self, family: Family) -> BTreeSet<String> {
         let rules = self.firewall.rules(family);
         let of_chain = |chain: &Chain| {
@@ -285,7 +282,9 @@ impl<'a> Judge<'a> {
                             | Effect::ConnFromMark { .. }
                     )
                 });
-                rule.action == Action::Continue && (marks || open && rule.effects.is_empty())
+                let native = self.language == Language::Nft;
+                let idle = marks || native || open && rule.effects.is_empty();
+                rule.action == Action::Continue && idle
             });
             let name = |rule: &Rule| format!("{}/{}/{}", chain.table, chain.name, rule.number);
             idle.map(name).collect::<Vec<_>>()

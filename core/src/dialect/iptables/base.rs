@@ -1,16 +1,21 @@
 //! Options of `iptables` itself: addresses, interfaces, protocol, fragments.
 
 use super::Backend;
-use super::lower::Work;
+use super::lower::{Lowering, Work};
 use super::parse::{Fault, Opt};
 use super::{support, values};
+use crate::firewall::Hook;
 use crate::net::Family;
 use crate::packet::{
     Bits, ByteSet, Cube, FieldSet, Fragment, IfName, Ranges, Rare, extension_headers,
 };
 
 /// Narrows a rule by one of them.
-pub(super) fn lower(option: &Opt<'_>, work: &mut Work<'_>) -> Result<(), Fault> {
+pub(super) fn lower(
+    all: &mut Lowering<'_>,
+    option: &Opt<'_>,
+    work: &mut Work<'_>,
+) -> Result<(), Fault> {
     match support::long_name(&option.name.text) {
         "--source" => {
             let set = address_option(option, work.family())?;
@@ -26,6 +31,21 @@ pub(super) fn lower(option: &Opt<'_>, work: &mut Work<'_>) -> Result<(), Fault> 
         }
         "--out-interface" => {
             let set = interface(option)?;
+            let hooks = work.table.hooks;
+            if hooks.contains(Hook::Prerouting) && !set.is_full() {
+                // Before routing there is no such interface, whatever it will be.
+                if !hooks.only(&[Hook::Prerouting]) {
+                    let why = format!(
+                        "`{}` is asked before routing, where there is no such interface, and behind it",
+                        option.name.text
+                    );
+                    let predicate = all.fresh(work.line, why);
+                    work.assume(predicate, true);
+                } else if !set.contains(IfName::NONE.0) {
+                    work.cubes.clear();
+                }
+                return Ok(());
+            }
             work.narrow(|cube| cube.out_interface = cube.out_interface.intersect(&set));
         }
         "--protocol" => protocol(option, work)?,

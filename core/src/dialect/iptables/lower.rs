@@ -52,6 +52,8 @@ pub(super) struct Lowering<'a> {
 pub(super) struct Traits {
     /// Connection tracking reassembles fragments before any rule sees them; by family.
     pub tracks: [bool; 2],
+    /// Some rule tells connection tracking to leave packets alone.
+    pub untracks: bool,
     /// Fields that some rule sets to another value, so that the packet's own is not what later
     /// rules see.
     pub rewrites: Rewrites,
@@ -297,7 +299,7 @@ impl<'a> Lowering<'a> {
         jumps: &Jumps<'_>,
     ) -> Result<Vec<Part>, Fault> {
         for option in &spec.base {
-            base::lower(option, work)?;
+            base::lower(self, option, work)?;
         }
         for module in &spec.matches {
             matches::lower(self, module, work)?;

@@ -322,6 +322,8 @@ pub(super) fn traits(sections: &[Section<'_>]) -> Traits {
             };
             let name = target.split_ascii_whitespace().next().unwrap_or("");
             match name {
+                "NOTRACK" => traits.untracks = true,
+                "CT" if target.contains("--notrack") => traits.untracks = true,
                 "DSCP" | "TOS" | "ECN" => traits.rewrites.tos = true,
                 "TTL" | "HL" => traits.rewrites.ttl = true,
                 "TCPMSS" | "TCPOPTSTRIP" | "CHECKSUM" => traits.rewrites.content = true,

@@ -48,6 +48,12 @@ pub(super) fn lower(
         "CT" if target.options.iter().any(|o| o.name.text == "--notrack") => {
             return Ok(mark::untrack(all, work));
         }
+        "CT" if all.traits.untracks => {
+            // A packet that has a template is passed over by `NOTRACK` (`xt_CT.c`).
+            return Ok(work.whole(Action::Opaque {
+                why: "target `CT` keeps rules with `NOTRACK` from taking effect, which is not modelled".into(),
+            }));
+        }
         "DNAT" | "SNAT" | "REDIRECT" | "MASQUERADE" | "NETMAP" => {
             return nat::lower(all, target, work);
         }

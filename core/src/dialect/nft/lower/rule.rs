@@ -102,11 +102,8 @@ impl<'a> Lowering<'a> {
                 break;
             }
         }
-        let silent = parts.rules.is_empty();
         for branch in live {
-            if silent || !branch.effects.is_empty() {
-                parts.end(branch, Action::Continue);
-            }
+            parts.end(branch, Action::Continue);
         }
         self.finish(place, parts, span)
     }
