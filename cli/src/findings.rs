@@ -1,8 +1,10 @@
 //! Options of commands that have findings.
 
 use crate::input::{self, Stop, stop};
+use crate::output;
 use clap::{Args, ValueEnum};
-use portwright::engine::{Baseline, Document, FindingData};
+use portwright::engine::{self, Answer, Baseline, Document, FindingData};
+use portwright::report;
 
 /// Which findings are told, how, and which of them fail.
 #[derive(Args)]
@@ -57,7 +59,7 @@ pub enum Format {
 
 impl Format {
     /// What the library calls a format of findings; none for those that show more.
-    pub fn id(self) -> Option<&'static str> {
+    fn id(self) -> Option<&'static str> {
         match self {
             Self::Text | Self::Json => None,
             Self::Sarif => Some("sarif"),
@@ -70,6 +72,25 @@ impl Format {
 }
 
 impl Selection {
+    /// Prints findings in the format that is asked for; `text` and the whole answer are the
+    /// command's own.
+    pub fn print(
+        &self,
+        answer: &Answer,
+        findings: &[FindingData],
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Stop> {
+        let id = self.format.id();
+        output::data(&match (
+            self.format,
+            id.and_then(|id| report::findings(id, findings)),
+        ) {
+            (_, Some(other)) => other,
+            (Format::Json, _) => engine::to_json(answer),
+            _ => text(),
+        })
+    }
+
     /// The day of the run.
     pub fn today(&self) -> String {
         let now = || jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);

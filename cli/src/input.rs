@@ -128,3 +128,29 @@ fn text(name: &str, bytes: Vec<u8>) -> Result<String, Stop> {
     }
     Ok(text)
 }
+
+/// Exports, and the packet: the last argument that is no file. `others` names the other ways to
+/// give packets.
+pub fn exports_and_packet(
+    arguments: &[String],
+    others: &str,
+) -> Result<(Vec<String>, String), Stop> {
+    let mut exports = arguments.to_vec();
+    let is_file = |argument: &String| argument == STDIN || Path::new(argument).exists();
+    let Some(at) = exports.iter().rposition(|argument| !is_file(argument)) else {
+        return Err(stop(
+            "there is no packet to trace: every argument is a file",
+            format!(
+                "give one in quotes, for example 'tcp 10.0.0.5:40000 > 10.0.0.9:6443', {others}"
+            ),
+        ));
+    };
+    let packet = exports.remove(at);
+    if exports.is_empty() {
+        return Err(stop(
+            format!("there is no export to trace `{packet}` through"),
+            "give the file before the packet; if you did, it does not exist",
+        ));
+    }
+    Ok((exports, packet))
+}

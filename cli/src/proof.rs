@@ -4,7 +4,8 @@ use crate::commands::prove::Backend;
 use crate::exit::Exit;
 use crate::input::{Stop, stop};
 use portwright::engine::{
-    self, Document, FindingData, Outcome, PacketInput, Request, TraceRequest, TracedPacket,
+    self, DependsOn, Document, FindingData, Outcome, PacketInput, Request, TraceRequest,
+    TracedPacket,
 };
 use portwright_cli::kernel::{Fault, available};
 use serde_json::json;
@@ -36,6 +37,8 @@ struct Compared {
     label: String,
     kernel: Result<Answered, String>,
     portwright: Answered,
+    /// What Portwright's way depends on, where only its verdict is certain.
+    open: Vec<DependsOn>,
 }
 
 /// A verdict and what ended each base chain.
@@ -107,6 +110,7 @@ pub fn prove(question: &Question) -> Result<Proof, Stop> {
                     verdict: traced.verdict,
                     path: traced.path,
                 },
+                open: traced.path_depends_on,
             })
             .collect(),
     })
@@ -189,7 +193,7 @@ impl Compared {
             Ok(_) if self.portwright.verdict == "unknown" => Agreement::Unknown,
             Ok(kernel)
                 if kernel.verdict == self.portwright.verdict
-                    && kernel.path == self.portwright.path =>
+                    && (kernel.path == self.portwright.path || !self.open.is_empty()) =>
             {
                 Agreement::Agreed
             }
@@ -238,6 +242,13 @@ impl Proof {
             };
             let ours = &one.portwright;
             let _ = writeln!(text, "  portwright  {}{}", ours.verdict, way(&ours.path));
+            for one_line in &one.open {
+                let _ = writeln!(
+                    text,
+                    "  its way depends on line {}: {}",
+                    one_line.line, one_line.why
+                );
+            }
         }
         let _ = writeln!(
             text,

@@ -76,15 +76,8 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
         }
         return Ok(Exit::Unusable);
     };
-    let format = options.findings.format;
-    let other = format
-        .id()
-        .and_then(|id| report::findings(id, &result.findings));
-    output::data(&match (format, other) {
-        (_, Some(text)) => text,
-        (Format::Json, _) => engine::to_json(&answer),
-        _ => report::lint(result, output::stdout_is_coloured()),
-    })?;
+    let text = || report::lint(result, output::stdout_is_coloured());
+    options.findings.print(&answer, &result.findings, text)?;
     if options.findings.write_baseline(&result.findings)? {
         return Ok(Exit::of(&answer, Exit::Done));
     }

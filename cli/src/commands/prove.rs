@@ -10,7 +10,6 @@ use clap::{Args, ValueEnum};
 use portwright::engine::{
     self, Document, ExportInput, LintRequest, Outcome, PacketInput, Request, parse_packet,
 };
-use std::path::Path;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -113,25 +112,12 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
 
 /// The exports, and the packet where one is among the arguments.
 fn split(options: &Options) -> Result<(Vec<String>, Option<String>), Stop> {
-    let mut arguments = options.arguments.clone();
     if options.packets.is_some() || !options.site.is_empty() {
-        return Ok((arguments, None));
+        return Ok((options.arguments.clone(), None));
     }
-    let is_file = |argument: &String| argument == "-" || Path::new(argument).exists();
-    let Some(at) = arguments.iter().rposition(|argument| !is_file(argument)) else {
-        return Err(stop(
-            "there is nothing to prove: every argument is a file",
-            "give a packet in quotes, for example 'tcp 10.0.0.5:40000 > 10.0.0.9:6443', --packets, or --site with --finding",
-        ));
-    };
-    let packet = arguments.remove(at);
-    if arguments.is_empty() {
-        return Err(stop(
-            format!("there is no export to send `{packet}` through"),
-            "give the file before the packet; if you did, it does not exist",
-        ));
-    }
-    Ok((arguments, Some(packet)))
+    let others = "--packets, or --site with --finding";
+    let (exports, packet) = input::exports_and_packet(&options.arguments, others)?;
+    Ok((exports, Some(packet)))
 }
 
 /// A packet, called what it is.

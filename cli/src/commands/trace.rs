@@ -9,7 +9,6 @@ use portwright::engine::{
     self, DiagnosticData, Document, Outcome, Place, Request, TraceRequest, TraceResult,
 };
 use portwright::report;
-use std::path::Path;
 
 /// Packets that could not be read are reported up to this many.
 const MOST_REPORTED: usize = 20;
@@ -119,25 +118,11 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
 
 /// The exports, and the packet unless `--packets` is given.
 fn split(options: &Options) -> Result<(Vec<String>, Option<String>), Stop> {
-    let mut arguments = options.arguments.clone();
     if options.packets.is_some() {
-        return Ok((arguments, None));
+        return Ok((options.arguments.clone(), None));
     }
-    let is_file = |argument: &String| argument == "-" || Path::new(argument).exists();
-    let Some(at) = arguments.iter().rposition(|argument| !is_file(argument)) else {
-        return Err(stop(
-            "there is no packet to trace: every argument is a file",
-            "give one in quotes, for example 'tcp 10.0.0.5:40000 > 10.0.0.9:6443', or --packets",
-        ));
-    };
-    let packet = arguments.remove(at);
-    if arguments.is_empty() {
-        return Err(stop(
-            format!("there is no export to trace `{packet}` through"),
-            "give the file before the packet; if you did, it does not exist",
-        ));
-    }
-    Ok((arguments, Some(packet)))
+    let (exports, packet) = input::exports_and_packet(&options.arguments, "or --packets")?;
+    Ok((exports, Some(packet)))
 }
 
 /// What was wrong with packets that could not be read, with their lines.

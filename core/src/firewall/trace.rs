@@ -424,8 +424,15 @@ impl Run<'_> {
                 continue;
             };
             let at = RuleId { chain: id, index };
-            let left_out = self.program.is_some_and(|program| program.leaves_out(at));
-            if left_out || !self.matches(at, &rule.matches)? {
+            if self.program.is_some_and(|program| program.leaves_out(at)) {
+                continue;
+            }
+            let matches = match self.matches(at, &rule.matches) {
+                // Nothing depends on whether a rule matches that only logs or counts.
+                Err(Stop::Unknown(..)) if !rule.has_effect() => Ok(false),
+                other => other,
+            };
+            if !matches? {
                 continue;
             }
             self.steps.push(Step::Match(at));
@@ -469,7 +476,10 @@ impl Run<'_> {
     fn matches(&self, at: RuleId, cubes: &[Cube]) -> Result<bool, Stop> {
         let mut needed = None;
         for cube in cubes {
-            if !self.holds_plain(cube)? {
+            // What the kernel chose is no question where all else says no already.
+            let settled =
+                !self.loose.is_empty() && matches!(self.open(cube), Some(Open::Contradicted));
+            if settled || !self.holds_plain(cube)? {
                 continue;
             }
             match self.open(cube) {

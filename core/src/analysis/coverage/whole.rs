@@ -14,6 +14,11 @@ const MOST_CUBES: usize = 64;
 /// The same answer as piece by piece: exact in what is denied and what is undecided. Of sets that
 /// are too complex to be listed some packets are given, those of every decider among them.
 pub(super) fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
+    listing(point, one, MOST_CUBES)
+}
+
+/// The same with as many cubes of each set.
+fn listing(point: &Point<'_>, one: &Required, most: usize) -> Result<Answer, OverBudget> {
     let program = point.program(one.family);
     let mut diagrams = Diagrams::new(one.family, MOST_NODES)?;
     let d = &mut diagrams;
@@ -44,7 +49,7 @@ pub(super) fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudge
     }
     let mut more = false;
     let mut listed = |set: Node| {
-        let read = d.cubes(set, MOST_CUBES);
+        let read = d.cubes(set, most);
         let mut cubes = read.cubes;
         if !read.complete && set == asked {
             more = true;
@@ -132,7 +137,8 @@ mod tests {
                 cube,
                 unresolved,
             };
-            let whole = ask(&point, &one).unwrap();
+            // All of what is listed, so that sets can be compared.
+            let whole = listing(&point, &one, 100_000).unwrap();
             // Some are too complex already.
             let Ok(pieces) = by_pieces(&point, &one) else {
                 return Ok(());
