@@ -331,6 +331,59 @@ fn sets() {
     assert!(result.findings[1].message.contains("`unused`"));
 }
 
+/// Each line: what a table declares and does, and the sets and maps that nothing uses.
+#[test]
+fn sets_of_nftables() {
+    let elements = "type ipv4_addr; elements = { 10.0.0.1 }";
+    for (declared, rule, unused) in [
+        (
+            format!("set a {{ {elements} }}"),
+            "ip saddr @a drop",
+            &[][..],
+        ),
+        (
+            format!("set a {{ {elements} }}; set b {{ {elements} }}"),
+            "ip saddr @b drop",
+            &["no rule uses set `inet fw/a`"],
+        ),
+        (
+            "map m { type ipv4_addr : verdict; elements = { 10.0.0.1 : drop } }".into(),
+            "ip saddr vmap @m",
+            &[],
+        ),
+        (
+            "map m { type ipv4_addr : mark; elements = { 10.0.0.1 : 0x1 } }".into(),
+            "meta mark set ip saddr map @m drop",
+            &[],
+        ),
+        (
+            "map m { type ipv4_addr : verdict; }".into(),
+            "ip saddr 10.0.0.1 drop",
+            &["no rule uses map `inet fw/m`"],
+        ),
+        (
+            "set a { type ipv4_addr; flags dynamic,timeout; timeout 1h; }".into(),
+            "tcp dport 22 add @a { ip saddr } drop",
+            &[],
+        ),
+        (
+            format!("set a {{ {elements} }}"),
+            "jump { ip saddr @a drop; }",
+            &[],
+        ),
+        // What could not be read may use it.
+        (format!("set a {{ {elements} }}"), "ip saddr ?? drop", &[]),
+    ] {
+        let declared = declared.replace("; ", "\n");
+        let chain = "type filter hook input priority 0; policy accept;";
+        let text = format!("table inet fw {{\n{declared}\nchain in {{\n{chain}\n{rule}\n}}\n}}\n");
+        let result = audit(&[text]);
+        let told = result.findings.iter().filter(|f| f.code == "PW309");
+        let told: Vec<&str> = told.map(|f| f.message.as_str()).collect();
+        assert_eq!(told, unused, "{declared} {rule}");
+    }
+}
+
 #[test]
 fn suppressions() {
     let with = |comment: &str| {

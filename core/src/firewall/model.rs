@@ -20,7 +20,7 @@ pub struct Firewall {
     /// Predicates that are not modelled; [`Cube::unknown`] refers to them by position. Shared by
     /// both families.
     pub unknowns: Vec<Unknown>,
-    /// Named sets, by name; with the table where names are a table's own (`inet fw/blocked`).
+    /// Named sets and maps, by name; with the table where names are a table's own (`inet fw/blocked`).
     pub objects: BTreeMap<String, Object>,
     /// Mistakes that only the text shows, not what it means.
     pub remarks: Vec<Remark>,
@@ -39,9 +39,11 @@ pub struct Remark {
     pub help: &'static str,
 }
 
-/// A named set, and who uses it.
+/// A named set or map, and who uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
+    /// `set` or `map`.
+    pub kind: &'static str,
     /// Where it is declared.
     pub span: Span,
     /// Lines of the rules that name it.

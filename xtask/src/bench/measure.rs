@@ -1,6 +1,6 @@
 //! Time and memory of other programs.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -103,12 +103,22 @@ fn once(command: &mut Command, output: &Path, limit: Duration, well: &[i32]) -> 
     if watch.join().unwrap_or(false) {
         return Ok(Measured::Stopped(limit));
     }
+    // Some programs end the same way when they refuse as when they have findings.
+    let said_something = || fs::metadata(output).is_ok_and(|file| file.len() > 0);
     match used.status.code() {
-        Some(code) if well.contains(&code) => Ok(Measured::Done {
-            time,
-            memory: used.rusage.maxrss,
-        }),
-        Some(code) => Ok(Measured::Not(format!("exited with {code}"))),
+        Some(code) if well.contains(&code) && (code == 0 || said_something()) => {
+            Ok(Measured::Done {
+                time,
+                memory: used.rusage.maxrss,
+            })
+        }
+        Some(code) => {
+            let errors = fs::read_to_string(output.with_extension("err")).unwrap_or_default();
+            let why = errors.lines().last().map(str::to_owned);
+            Ok(Measured::Not(
+                why.unwrap_or_else(|| format!("exited with {code}")),
+            ))
+        }
         None => Ok(Measured::Not("was ended by a signal".to_owned())),
     }
 }

@@ -15,10 +15,10 @@ pub(super) fn describe(subject: &Subject<'_>, line: &Line, dead: &Dead) -> Optio
     let object = subject.firewall.objects.iter();
     let empty = object
         .filter(|(_, object)| object.empty && object.uses.contains(&line.span))
-        .map(|(name, _)| name.as_str())
+        .map(|(name, object)| (object.kind, name.as_str()))
         .next();
     let why = match empty {
-        Some(name) => format!("set `{name}` is empty"),
+        Some((kind, name)) => format!("{kind} `{name}` is empty"),
         None => "its conditions exclude each other".to_owned(),
     };
     let message = format!("{} matches no packet: {why}", name(rules, part.id));

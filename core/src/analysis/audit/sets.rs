@@ -1,4 +1,4 @@
-//! Unused sets: declared, and named by no rule.
+//! Unused sets and maps: declared, and named by no rule.
 
 use crate::analysis::Finding;
 use crate::diagnostic::hygiene as codes;
@@ -11,9 +11,9 @@ pub(super) fn sets(firewall: &Firewall) -> Vec<Finding> {
         object.uses.is_empty() && !object.used_by_others && !object.generated
     });
     let all = unused.map(|(name, object)| {
-        let message = format!("no rule uses set `{name}`");
+        let message = format!("no rule uses {} `{name}`", object.kind);
         let mut finding = Finding::new(&codes::UNUSED_SET, Family::V4, message);
-        finding.place(object.span, "this set");
+        finding.place(object.span, "declared here");
         finding.help = Some("use it in a rule, or delete it".into());
         finding
     });

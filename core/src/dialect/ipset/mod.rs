@@ -93,6 +93,7 @@ impl Sets {
         let held: BTreeSet<&str> = members.map(|(name, _)| name.as_str()).collect();
         let all = self.sets.iter().map(|(name, set)| {
             let object = Object {
+                kind: "set",
                 span: set.span,
                 uses: BTreeSet::new(),
                 used_by_others: held.contains(name.as_str()),

@@ -13,6 +13,7 @@ mod field;
 mod key;
 mod lookup;
 mod nat;
+mod objects;
 mod place;
 mod rule;
 mod support;
@@ -89,6 +90,7 @@ fn read(
         traits::leave_out_copies(context, &mut ruleset, text, notes);
         rulesets.push(ruleset);
     }
+    firewall.objects.extend(objects::objects(&rulesets));
     let traits = Traits::of(&rulesets, firewall);
     let mut lowering = Lowering {
         context,
