@@ -144,6 +144,21 @@ pub(super) fn lower(module: &Module<'_>, work: &mut Work<'_>) -> Result<(), Faul
         Family::V4 => Protocol::ICMP,
         Family::V6 => Protocol::ICMPV6,
     };
+    let other = match family {
+        Family::V4 => module.name.text.as_ref() != "icmp",
+        Family::V6 => module.name.text.as_ref() == "icmp",
+    };
+    if other {
+        let (own, command) = match family {
+            Family::V4 => ("icmp", "ip6tables"),
+            Family::V6 => ("icmp6", "iptables"),
+        };
+        let name = &module.name.text;
+        return Err(Fault::at(
+            &module.name,
+            format!("match `{name}` exists in `{command}` only, expected `{own}` here"),
+        ));
+    }
     needs_protocol(module, work, &[protocol])?;
     work.first_fragments();
     for option in &module.options {
