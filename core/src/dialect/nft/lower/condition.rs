@@ -46,7 +46,7 @@ impl Lowering<'_> {
         if let [one] = selectors.as_slice() {
             let top = u128::MAX;
             let results = match (op, number) {
-                (Op::In | Op::NotIn, Some(bits)) => any_bit(bits),
+                (Op::In | Op::NotIn, Some(bits)) => any_bit(bits, one.most(place.family)),
                 (Op::Lt, Some(n)) => n.checked_sub(1).map(|n| Ranges::span(0, n)),
                 (Op::Le, Some(n)) => Some(Ranges::span(0, n)),
                 (Op::Gt, Some(n)) => n.checked_add(1).map(|n| Ranges::span(n, top)),
@@ -288,12 +288,12 @@ fn shorten(text: &str) -> String {
     short
 }
 
-/// Numbers of which at least one of these bits is set.
-fn any_bit(bits: u128) -> Option<Ranges<u128>> {
+/// Numbers up to `most` of which at least one of these bits is set.
+fn any_bit(bits: u128, most: u128) -> Option<Ranges<u128>> {
     if bits > u128::from(u16::MAX) {
         return None;
     }
-    let fitting = (0..=u128::from(u16::MAX)).filter(|value| value & bits != 0);
+    let fitting = (0..=most.min(u128::from(u16::MAX))).filter(|value| value & bits != 0);
     Some(Ranges::of(fitting.map(|value| (value, value))))
 }
 

@@ -47,6 +47,18 @@ pub(super) struct Selector {
     pub names: bool,
 }
 
+impl Selector {
+    /// No value of it is larger.
+    pub(super) fn most(&self, family: Family) -> u128 {
+        let most = self.leaves.iter().map(|leaf| match leaf {
+            Leaf::Field { field, .. } => full(field.bits(family)).hull().map_or(0, |(_, hi)| hi),
+            Leaf::Table(rows) => rows.iter().map(|(value, _)| *value).max().unwrap_or(0),
+            Leaf::Open { values, .. } => values.hull().map_or(0, |(_, hi)| hi),
+        });
+        most.max().unwrap_or(0)
+    }
+}
+
 /// Fields of a header by the bits that hold them: first bit, length, and what the field is.
 type Layout = &'static [(u32, u32, Field)];
 
