@@ -125,3 +125,57 @@ fn packets_of_the_fixtures_are_packets() {
         }
     }
 }
+
+/// `nft` before 1.1.0 joined inequalities of fields that lie side by side, newer ones do not, and a
+/// listing does not tell: exact where both mean the same.
+#[test]
+fn inequalities_that_nft_may_have_joined() {
+    let tcp = |sport: u16, dport: u16| json!({ "src": "10.0.0.1", "dst": "10.0.0.2", "proto": "tcp", "sport": sport, "dport": dport });
+    let other = |proto: u8, ttl: u8| json!({ "src": "10.0.0.1", "dst": "10.0.0.2", "proto": proto, "ttl": ttl });
+    let cases = [
+        ("tcp sport != 22 tcp dport != 80", tcp(1, 2), "accept"),
+        ("tcp sport != 22 tcp dport != 80", tcp(22, 80), "drop"),
+        ("tcp sport != 22 tcp dport != 80", tcp(22, 2), "unknown"),
+        (
+            "tcp dport != 80 iifname \"eth0\" tcp sport != 22",
+            tcp(1, 80),
+            "unknown",
+        ),
+        // Something else between them keeps them apart.
+        (
+            "tcp sport != 22 counter tcp dport != 80",
+            tcp(22, 2),
+            "drop",
+        ),
+        (
+            "tcp sport != 22 tcp dport != { 80, 81 }",
+            tcp(22, 2),
+            "drop",
+        ),
+        ("tcp sport != { 22 } tcp dport != 80", tcp(22, 2), "unknown"),
+        ("tcp sport 22 tcp dport != 80", tcp(22, 2), "accept"),
+        ("ip ttl != 254 ip protocol != gre", other(47, 1), "unknown"),
+        ("ip ttl != 254 ip protocol != gre", other(47, 254), "drop"),
+        ("ip ttl != 254 ip protocol != gre", other(50, 1), "accept"),
+        // Too far apart, too wide.
+        (
+            "ip saddr != 10.0.0.1 ip daddr != 10.0.0.9",
+            tcp(1, 2),
+            "drop",
+        ),
+        ("ip ttl != 254 ip length != 9", other(50, 254), "drop"),
+    ];
+    for (rule, mut packet, verdict) in cases {
+        packet["hook"] = "input".into();
+        packet["iface_in"] = "eth0".into();
+        let chain = "type filter hook input priority 0; policy drop;";
+        let text = format!("table inet t {{ chain c {{ {chain} {rule} accept; }}; }}\n");
+        let request = json!({ "operation": "trace",
+            "documents": [{ "name": "export.nft", "text": text }],
+            "packets": { "name": "packets.jsonl", "text": packet.to_string() },
+        });
+        let answer: Value = serde_json::from_str(&call_json(&request.to_string())).unwrap();
+        let found = answer.pointer("/result/packets/0/verdict");
+        assert_eq!(found, Some(&json!(verdict)), "{rule}: {packet}\n{answer}");
+    }
+}

@@ -37,7 +37,11 @@ pub fn packet(probe: &Probe, seen: &Seen) -> Result<Packet, String> {
     let mut probe = probe.clone();
     probe.state = match seen.state {
         // Rules said so, not the packet: Portwright must find out.
-        Some(CtState::Untracked) | None if probe.state == CtState::New => first_state(&probe),
+        Some(CtState::Untracked) | None
+            if probe.state == CtState::New || first_state(&probe) == CtState::Untracked =>
+        {
+            first_state(&probe)
+        }
         Some(CtState::Untracked) | None => probe.state,
         Some(state) => state,
     };

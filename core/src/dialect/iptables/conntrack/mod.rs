@@ -239,8 +239,9 @@ pub(super) fn tracked_before_raw(all: &mut Lowering<'_>, work: &Work<'_>) -> u32
     })
 }
 
-/// In the raw table connection tracking has not run: every packet counts as invalid. Only what
-/// the host sends to itself comes back by `lo` with the entry that it left with.
+/// In the raw table connection tracking has not run: every packet counts as invalid, until a rule
+/// says `NOTRACK`. Only what the host sends to itself comes back by `lo` with the entry that it
+/// left with.
 fn narrow_before_conntrack(
     all: &mut Lowering<'_>,
     states: &States,
@@ -253,8 +254,19 @@ fn narrow_before_conntrack(
     } else {
         states.plain
     };
+    let untracked = (states.plain & bit(CtState::Untracked) != 0) != negated;
     let (outside, own) = by_loopback(work);
-    work.cubes = if invalid { outside } else { Vec::new() };
+    let counts = |untracked: bool| {
+        let with = move |cube: &Cube| cube.clone().with_change(changes::UNTRACKED, untracked);
+        outside.iter().map(with)
+    };
+    work.cubes = match (invalid, untracked) {
+        (true, true) => outside,
+        (true, false) => counts(false).collect(),
+        (false, true) => counts(true).collect(),
+        (false, false) => Vec::new(),
+    };
+    work.cubes.retain(|cube| !cube.is_empty());
     if own.is_empty() || (invalid && wanted == ALL) {
         if invalid {
             work.cubes.extend(own);

@@ -269,9 +269,11 @@ fn interfaces(
         _ => Ranges::empty(),
     };
     let mut missing = Ranges::span(0, family.max()).subtract(&local);
+    // The host's own, which no interface leads to.
+    let anycast = host.types(family, None).anycast;
     let ways = best(&routing)
         .into_iter()
-        .map(|(name, set)| (name, set.subtract(&local)));
+        .map(|(name, set)| (name, set.subtract(&local).subtract(&anycast)));
     let any_way = by_any(&routing)
         .into_iter()
         .map(|(name, set)| (name, set.intersect(&local)));

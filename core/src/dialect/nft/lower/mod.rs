@@ -12,6 +12,7 @@ mod fib;
 mod field;
 mod key;
 mod lookup;
+mod merge;
 mod nat;
 mod objects;
 mod place;

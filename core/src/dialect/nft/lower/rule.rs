@@ -4,7 +4,7 @@ use super::condition::{MOST_CUBES, assuming, intersect, subtract};
 use super::effect::Effects;
 use super::field::Marks;
 use super::place::Place;
-use super::{Lowering, ct, nat, support};
+use super::{Lowering, ct, merge, nat, support};
 use crate::diagnostic::{Diagnostic, input};
 use crate::dialect::nft::syntax::{
     ExprKind, Reject, Rule, Statement, StatementKind, Target, Verdict,
@@ -92,10 +92,19 @@ impl<'a> Lowering<'a> {
             marks: Marks::default(),
             span,
         }];
-        for statement in &rule.statements {
+        let joined = merge::joined(&rule.statements, place.family);
+        for (at, statement) in rule.statements.iter().enumerate() {
+            let joined = joined.get(at).and_then(Option::as_ref);
             let mut next = Vec::new();
             for branch in live {
-                self.step(place, statement, branch, &mut parts, &mut next);
+                match joined {
+                    None => self.step(place, statement, branch, &mut parts, &mut next),
+                    Some(joined) if joined.is_empty() => next.push(branch),
+                    Some(joined) => {
+                        let holds = self.unequal(place, &branch.marks, joined, span);
+                        self.narrow(&branch, &holds, &mut parts, &mut next);
+                    }
+                }
             }
             live = next;
             if live.is_empty() {
