@@ -6,6 +6,7 @@ use crate::net::Family;
 use crate::packet::{Bits, CtState, Cube, FieldSet, Index, MarkBits, Packet, Ranges, Rare};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The rules of one family, indexed. Build it once, ask it often.
@@ -101,7 +102,8 @@ impl<'a> Program<'a> {
     }
 
     /// Whether a rule is left out.
-    pub(super) fn leaves_out(&self, id: RuleId) -> bool {
+    #[must_use]
+    pub fn leaves_out(&self, id: RuleId) -> bool {
         !self.without.is_empty() && self.without.binary_search(&id).is_ok()
     }
 
@@ -177,6 +179,26 @@ impl<'a> Program<'a> {
             }
         }
         found
+    }
+
+    /// Calls `visit` with cubes that rules of a chain match and that may overlap this one, in no
+    /// order, until it breaks.
+    pub fn visit(
+        &self,
+        chain: ChainId,
+        cube: &Cube,
+        mut visit: impl FnMut(RuleId, &'a Cube) -> ControlFlow<()>,
+    ) {
+        let Some(prepared) = self.chains.get(chain.0 as usize) else {
+            return;
+        };
+        prepared.index.visit(cube, |at| {
+            let entry = prepared.entries.get(at as usize);
+            entry.map_or(ControlFlow::Continue(()), |entry| {
+                let index = entry.rule;
+                visit(RuleId { chain, index }, entry.cube)
+            })
+        });
     }
 
     /// Positions of the rules of a chain that may match a packet, in their order.

@@ -110,6 +110,11 @@ impl Literals {
         Some(out)
     }
 
+    /// Whether all that the other assumes is assumed here, too.
+    pub(super) fn within(&self, other: &Self) -> bool {
+        other.iter().all(|literal| self.has(literal))
+    }
+
     fn has(&self, literal: (u32, bool)) -> bool {
         self.0.binary_search(&literal).is_ok()
     }
@@ -319,10 +324,7 @@ impl Cube {
             && self.mark.within(other.mark)
             && self.conn_mark.within(other.conn_mark)
             && self.extra.within(&other.extra)
-            && other
-                .unknown
-                .iter()
-                .all(|literal| self.unknown.has(literal))
+            && self.unknown.within(&other.unknown)
     }
 
     /// Adds the packets that are not in the other to `out`, as disjoint cubes.
@@ -422,17 +424,22 @@ impl Cube {
             return None;
         }
         let mut differing = 0;
-        let mut merged = self.clone();
-        macro_rules! join {
+        macro_rules! compare {
             ($($field:ident),+) => {$(
                 if self.$field != other.$field {
                     differing += 1;
-                    merged.$field = self.$field.or(&other.$field);
+                    // Most pairs end here, before anything is joined.
+                    if differing > 1 {
+                        return None;
+                    }
                 }
             )+};
         }
-        for_fields!(join);
-        (differing <= 1).then_some(merged)
+        for_fields!(compare);
+        macro_rules! join {
+            ($($field:ident),+) => { Self { $($field: self.$field.or(&other.$field),)+ ..self.clone() } };
+        }
+        Some(for_fields!(join))
     }
 
     /// A packet out of it that a person would recognise; none when it is empty.

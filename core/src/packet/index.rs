@@ -4,6 +4,7 @@ use super::cube::Cube;
 use super::ranges::Ranges;
 use super::value::Packet;
 use smallvec::SmallVec;
+use std::ops::ControlFlow;
 
 /// Cubes in a leaf.
 const LEAF: usize = 8;
@@ -179,6 +180,16 @@ impl Index {
         }
     }
 
+    /// Calls `visit` with the positions of all cubes that may overlap this one, in no order, until
+    /// it breaks.
+    pub fn visit(&self, cube: &Cube, visit: impl FnMut(u32) -> ControlFlow<()>) {
+        // Whether it broke is the caller's to know.
+        let _ = match &self.0 {
+            Tree::Short(hulls) => hulls.visit(&Hull::of(cube), visit),
+            Tree::Long(hulls) => hulls.visit(&Hull::of(cube), visit),
+        };
+    }
+
     /// Adds the positions of all cubes that may contain this packet to `out`, in ascending order.
     pub fn containing(&self, packet: &Packet, out: &mut Vec<u32>) {
         match &self.0 {
@@ -236,6 +247,20 @@ impl<A: Address> Hulls<A> {
 
     fn search(&self, hull: &Hull<A>, out: &mut Vec<u32>) {
         let first = out.len();
+        let _ = self.visit(hull, |position| {
+            out.push(position);
+            ControlFlow::Continue(())
+        });
+        if let Some(found) = out.get_mut(first..) {
+            found.sort_unstable();
+        }
+    }
+
+    fn visit(
+        &self,
+        hull: &Hull<A>,
+        mut visit: impl FnMut(u32) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let mut stack: SmallVec<[u32; 64]> = SmallVec::new();
         stack.push(0);
         while let Some(at) = stack.pop() {
@@ -250,7 +275,7 @@ impl<A: Address> Hulls<A> {
                 let leaves = self.leaves.get(a as usize..b as usize).unwrap_or(&[]);
                 for (leaf, position) in leaves {
                     if leaf.overlaps(hull) {
-                        out.push(*position);
+                        visit(*position)?;
                     }
                 }
             } else {
@@ -258,9 +283,7 @@ impl<A: Address> Hulls<A> {
                 stack.push(b);
             }
         }
-        if let Some(found) = out.get_mut(first..) {
-            found.sort_unstable();
-        }
+        ControlFlow::Continue(())
     }
 }
 
