@@ -77,10 +77,10 @@ impl<'s, 'a> Examiner<'s, 'a> {
 
     /// Whether the rule matches any packet of these cubes, which are (parts of) its match.
     pub(super) fn life(&mut self, at: RuleId, cubes: &[Cube]) -> Life {
-        let Some(entries) = self.reach.of(at.chain).cloned() else {
+        let Some(entries) = self.reach.of(at.chain) else {
             return Life::Covered(Covering::new());
         };
-        let examples = self.examples(at, cubes, &entries);
+        let examples = self.examples(at, cubes, entries);
         if !examples.is_empty() {
             return Life::Matched(examples);
         }
