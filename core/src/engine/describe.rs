@@ -64,11 +64,10 @@ pub(super) fn wanted(
 
 /// The order in which findings of one export are told.
 pub(super) fn sort(data: &mut [(FindingData, &'static Code)]) {
-    let line = |f: &FindingData| {
-        f.places
-            .first()
-            .map_or((String::new(), 0), |p| (p.source.clone(), p.line))
-    };
+    fn line(finding: &FindingData) -> (&str, u32) {
+        let first = finding.places.first();
+        first.map_or(("", 0), |place| (&place.source, place.line))
+    }
     data.sort_by(|(a, _), (b, _)| {
         b.severity
             .cmp(&a.severity)

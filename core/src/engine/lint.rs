@@ -56,7 +56,6 @@ pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintR
         result.exports.push(checked.data);
         result.summary.suppressed += checked.suppressed;
         let mut kept = checked.findings;
-        kept.retain(|(_, code)| wanted.contains(code.id));
         result.summary.known += take_out(&mut known, &mut kept);
         for (finding, _) in kept {
             match finding.severity {
@@ -179,10 +178,8 @@ impl Run<'_> {
             dialects: &dialects,
             required: &required,
         };
-        let mut data: Vec<_> = findings
-            .iter()
-            .map(|f| (describe.finding(f), f.code))
-            .collect();
+        let of = findings.iter().filter(|f| self.wanted.contains(f.code.id));
+        let mut data: Vec<_> = of.map(|f| (describe.finding(f), f.code)).collect();
         sort(&mut data);
         checked.findings = data;
         Some(checked)

@@ -109,8 +109,12 @@ impl<'a> Program<'a> {
 
     /// The base chains that a packet passes when the host is asked about this hook.
     #[must_use]
-    pub fn course(&self, hook: Hook) -> Course {
-        self.courses.get(&hook).cloned().unwrap_or_default()
+    pub fn course(&self, hook: Hook) -> &Course {
+        static NOWHERE: Course = Course {
+            chains: Vec::new(),
+            routing: 0,
+        };
+        self.courses.get(&hook).unwrap_or(&NOWHERE)
     }
 
     /// Whether any rule gives packets other addresses or ports.

@@ -46,6 +46,9 @@ pub struct Cube {
     pub unknown: Literals,
 }
 
+/// ICMP of both families.
+const ICMP: ByteSet = ByteSet::single(Protocol::ICMP.0).with(ByteSet::single(Protocol::ICMPV6.0));
+
 /// Assumed truth values of unknown predicates, sorted by predicate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Literals(SmallVec<[(u32, bool); 2]>);
@@ -274,8 +277,7 @@ impl Cube {
         if !beyond(&self.source_port) && !beyond(&self.destination_port) {
             return false;
         }
-        let icmp = ByteSet::of(|p| Protocol(p).is_icmp());
-        self.protocol.within(&icmp)
+        self.protocol.within(&ICMP)
     }
 
     /// Packets in both; none when there is no such packet.

@@ -101,7 +101,7 @@ pub(super) fn protocols(set: ByteSet) -> String {
         return "any protocol".into();
     }
     let outside = set.complement();
-    let (count, numbers) = if outside.iter().count() < set.iter().count() {
+    let (count, numbers) = if outside.len() < set.len() {
         ("any protocol but ", outside)
     } else {
         ("", set)

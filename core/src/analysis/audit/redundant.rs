@@ -3,8 +3,9 @@
 //! An example that has another fate without the rule settles most rules at once: any, or one that
 //! a later rule with another verdict matches too. Else, where rules only decide, the list of them
 //! tells ([`super::listed`]). Where they do more, every piece that the rule matches is evaluated
-//! without it, and compared with what becomes of it now; where that costs too much, both evaluations are done with decision diagrams, whose sets are equal
-//! when they are the same node.
+//! without it, and compared with what becomes of it now; where that is much work, more examples
+//! are tried before, and where it is too much, both evaluations are done with decision diagrams,
+//! whose sets are equal when they are the same node.
 
 use super::Audit;
 use super::life::{Examiner, Example, NODES, STEPS, starts};
@@ -19,6 +20,9 @@ use crate::packet::diagram::{Diagrams, Node};
 use crate::packet::{Budget, Cube, OverBudget};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+
+/// Work that a question may cost before examples are looked for that answer it.
+const FEW_STEPS: u64 = 64;
 
 /// Pieces of a rule's packets that are evaluated without it.
 const MOST_PIECES: usize = 1_000;
@@ -51,13 +55,19 @@ impl Examiner<'_, '_> {
     ) -> Result<Successors, OverBudget> {
         let both = (self.program, without);
         let listed = self.successors(at, cubes, |hook, starts, found| {
-            let subject = self.subject;
-            subject.listing(LIST_STEPS, |budget| {
-                by_list(both, hook, at, starts, budget, found)
-            })
+            let ask = |budget: &mut Budget| by_list(both, hook, at, starts, budget, found);
+            self.subject.listing(LIST_STEPS, ask)
         });
         if listed.is_ok() {
             return listed;
+        }
+        // Where there is little to compare, that is quicker than looking for examples.
+        let mut few = Budget::new(FEW_STEPS);
+        let quick = self.successors(at, cubes, |hook, starts, found| {
+            by_pieces(both, hook, at, starts, &mut few, found)
+        });
+        if quick.is_ok() {
+            return quick;
         }
         let mut spread = self.spread(at, cubes);
         if spread.any(|example| matters(without, &example)) {
