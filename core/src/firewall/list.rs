@@ -9,16 +9,28 @@ use super::model::{Action, ChainId, Hook, Policy, RuleId};
 use super::program::Program;
 use super::walk::{Decider, End};
 use crate::packet::{Budget, Cube};
-use std::borrow::Cow;
+use std::ops::Deref;
 
 /// Jumps are followed this deep.
 const DEEPEST: usize = 16;
+
+/// What a part of a rule's match costs, in steps: it takes room.
+const PART: u64 = 100;
+
+/// What an entry matches.
+#[derive(Debug, Clone)]
+pub enum Matched<'a> {
+    /// What its rule does.
+    Rule(&'a Cube),
+    /// The part of it that jumps let through.
+    Part(Box<Cube>),
+}
 
 /// An entry of a list.
 #[derive(Debug, Clone)]
 pub struct Listed<'a> {
     /// What it matches, of the packets that the list is about; may hold others.
-    pub cube: Cow<'a, Cube>,
+    pub cube: Matched<'a>,
     /// What becomes of them.
     pub end: End,
     /// What decides last about them: where they pass, that may be a later policy.
@@ -119,6 +131,17 @@ impl<'a> Program<'a> {
     }
 }
 
+impl Deref for Matched<'_> {
+    type Target = Cube;
+
+    fn deref(&self) -> &Cube {
+        match self {
+            Self::Rule(cube) => cube,
+            Self::Part(cube) => cube,
+        }
+    }
+}
+
 impl<'a> Making<'_, 'a> {
     /// Lists what a chain does to packets of a cube; says whether it decides all of them.
     fn chain(&mut self, chain: ChainId, cube: &Cube, depth: usize) -> Option<bool> {
@@ -162,12 +185,15 @@ impl<'a> Making<'_, 'a> {
                 }
             };
             let matching = match depth {
-                0 => Cow::Borrowed(entry.cube),
+                0 => Matched::Rule(entry.cube),
                 _ => match cube.intersect(entry.cube) {
-                    Some(inside) => Cow::Owned(inside),
+                    Some(inside) => Matched::Part(Box::new(inside)),
                     None => continue,
                 },
             };
+            if let Matched::Part(_) = matching {
+                let _ = self.budget.share(PART);
+            }
             self.entries.push(Listed {
                 cube: matching,
                 end,

@@ -22,7 +22,7 @@ pub(crate) mod tests;
 
 pub use circular::circular_jumps;
 pub use decide::{Ask, Decided, Decision, MOST_NODES};
-pub use list::{Asked, List, Listed};
+pub use list::{Asked, List, Listed, Matched};
 pub use model::{
     Action, Base, Chain, ChainId, Course, Effect, Firewall, Hook, Object, Policy, RejectWith,
     Remark, Rule, RuleId, Rules, Translation, Unknown,

@@ -439,9 +439,14 @@ impl Cube {
         }
         for_fields!(compare);
         macro_rules! join {
-            ($($field:ident),+) => { Self { $($field: self.$field.or(&other.$field),)+ ..self.clone() } };
+            ($($field:ident),+) => {$(
+                if self.$field != other.$field {
+                    return Some(Self { $field: self.$field.or(&other.$field), ..self.clone() });
+                }
+            )+};
         }
-        Some(for_fields!(join))
+        for_fields!(join);
+        Some(self.clone())
     }
 
     /// A packet out of it that a person would recognise; none when it is empty.

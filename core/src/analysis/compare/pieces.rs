@@ -190,8 +190,14 @@ impl One<'_> {
         out: &mut Vec<Piece>,
     ) -> Result<(), OverBudget> {
         let mut befores: Vec<Outcome> = Vec::new();
+        let settled = |outcome: &Outcome| {
+            let settled = self.settled.as_ref();
+            settled.is_some_and(|settled| settled.is_settled(outcome))
+        };
         self.programs[0].walk(self.hook, cube.clone(), budget, |outcome| {
-            befores.push(outcome);
+            if !settled(&outcome) {
+                befores.push(outcome);
+            }
             ControlFlow::Continue(())
         })?;
         for before in befores {
