@@ -319,7 +319,7 @@ impl One<'_> {
             }
             Decided {
                 end: fate[side].end,
-                answer: fate[side].answer.clone(),
+                answer: fate[side].answer.clone().unwrap_or_default(),
                 translation: self.ways.text(fate[side].way),
                 by: by[side],
                 witness: self.programs[side].trace(unknowns, self.hook, &witness),
