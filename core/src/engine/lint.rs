@@ -2,7 +2,7 @@
 
 use super::baseline::{known, take_out};
 use super::context::Context;
-use super::describe::{About, describe, fix, not_modelled, sort, wanted};
+use super::describe::{About, describe, fix, not_modelled, told, wanted};
 use super::resolve::{flow_id, requirements_data};
 use super::session::Session;
 use super::suppress::{Judged, suppress};
@@ -178,10 +178,9 @@ impl Run<'_> {
             dialects: &dialects,
             required: &required,
         };
-        let of = findings.iter().filter(|f| self.wanted.contains(f.code.id));
-        let mut data: Vec<_> = of.map(|f| (describe.finding(f), f.code)).collect();
-        sort(&mut data);
-        checked.findings = data;
+        // One by one, so that a finding is gone when its data is there.
+        let told = told(session, self.wanted, findings).into_iter();
+        checked.findings = told.map(|f| (describe.finding(&f), f.code)).collect();
         Some(checked)
     }
 
