@@ -3,7 +3,7 @@
 use crate::input::{self, Stop, stop};
 use crate::output;
 use clap::{Args, ValueEnum};
-use portwright::engine::{self, Answer, Baseline, Document, FindingData};
+use portwright::engine::{Answer, Baseline, Document, FindingData};
 use portwright::report;
 
 /// Which findings are told, how, and which of them fail.
@@ -80,15 +80,12 @@ impl Selection {
         findings: &[FindingData],
         text: impl FnOnce() -> String,
     ) -> Result<(), Stop> {
+        if let Format::Json = self.format {
+            return output::json(answer);
+        }
         let id = self.format.id();
-        output::data(&match (
-            self.format,
-            id.and_then(|id| report::findings(id, findings)),
-        ) {
-            (_, Some(other)) => other,
-            (Format::Json, _) => engine::to_json(answer),
-            _ => text(),
-        })
+        let other = id.and_then(|id| report::findings(id, findings));
+        output::data(&other.unwrap_or_else(text))
     }
 
     /// The day of the run.

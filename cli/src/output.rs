@@ -3,9 +3,12 @@
 use crate::args::Color;
 use crate::input::{Stop, stop};
 use anstream::{AutoStream, ColorChoice};
-use portwright::engine::DiagnosticData;
+use portwright::engine::{self, Answer, DiagnosticData};
 use portwright::report;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
+
+/// Bytes that are written at once.
+const BUFFER: usize = 1 << 16;
 
 /// Decides about colour for the whole run. `auto`: only on a terminal, and not with `NO_COLOR`.
 pub fn colour(color: Color) {
@@ -24,9 +27,19 @@ pub fn stdout_is_coloured() -> bool {
 
 /// Writes data. A reader that has seen enough (`| head`) is no error.
 pub fn data(text: &str) -> Result<(), Stop> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    match written {
+    write(|out| out.write_all(text.as_bytes()))
+}
+
+/// Writes an answer as JSON.
+pub fn json(answer: &Answer) -> Result<(), Stop> {
+    write(|out| engine::write_json(answer, out))
+}
+
+type Out = BufWriter<io::StdoutLock<'static>>;
+
+fn write(what: impl FnOnce(&mut Out) -> io::Result<()>) -> Result<(), Stop> {
+    let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
+    match what(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(stop(
             format!("standard output cannot be written: {error}"),
             "",

@@ -79,7 +79,7 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
         Command::List { format, lang } => {
             let answer = ask(None, Vec::new(), *lang);
             if let ListFormat::Json = format {
-                output::data(&engine::to_json(&answer))?;
+                output::json(&answer)?;
             } else if let Some(Outcome::Catalog(result)) = &answer.result {
                 output::data(&report::catalog_list(result))?;
             }

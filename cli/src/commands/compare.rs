@@ -80,7 +80,7 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     output::diagnostics(&answer.diagnostics);
     let Some(Outcome::Compare(result)) = &answer.result else {
         if let Format::Json = options.format {
-            output::data(&engine::to_json(&answer))?;
+            output::json(&answer)?;
         }
         return Ok(Exit::Unusable);
     };

@@ -32,7 +32,7 @@ pub fn run(options: Options) -> Result<Exit, Stop> {
     let answer = engine::call(&Request::Explain(ExplainRequest { code: options.code }));
     output::diagnostics(&answer.diagnostics);
     if let Format::Json = options.format {
-        output::data(&engine::to_json(&answer))?;
+        output::json(&answer)?;
     } else if let Some(Outcome::Explain(result)) = &answer.result {
         output::data(&report::explanations(result))?;
     }

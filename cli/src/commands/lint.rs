@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     output::diagnostics(&answer.diagnostics);
     let Some(Outcome::Lint(result)) = &answer.result else {
         if let Format::Json = options.findings.format {
-            output::data(&engine::to_json(&answer))?;
+            output::json(&answer)?;
         }
         return Ok(Exit::Unusable);
     };

@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     }));
     output::diagnostics(&answer.diagnostics);
     if options.format == Format::Json {
-        output::data(&engine::to_json(&answer))?;
+        output::json(&answer)?;
     } else if let Some(Outcome::Resolve(result)) = &answer.result {
         let layout = Layout {
             group_by: match options.group_by {

@@ -90,7 +90,7 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     };
     let Some(Outcome::Trace(result)) = &answer.result else {
         if let Format::Json = format {
-            output::data(&engine::to_json(&answer))?;
+            output::json(&answer)?;
         }
         return Ok(Exit::Unusable);
     };

@@ -109,7 +109,7 @@ impl<'q, 'a> Question<'q, 'a> {
 
     fn ask(&self, findings: &mut Vec<Finding>) {
         let program = self.point.program(self.family);
-        let bases: BTreeSet<ChainId> = program.course(self.hook).chains.into_iter().collect();
+        let bases: BTreeSet<ChainId> = program.course(self.hook).chains.iter().copied().collect();
         for (id, chain) in program.rules.iter() {
             for (index, rule) in (0..).zip(&chain.rules) {
                 let at = RuleId { chain: id, index };

@@ -202,6 +202,11 @@ pub(super) fn is_workload(names: &Ranges<u128>) -> bool {
     let known = WORKLOADS
         .iter()
         .filter_map(|name| IfName::starting_with(name));
+    // Most interfaces are none: their first name tells.
+    let first = names.hull().map(|(first, _)| first);
+    if first.is_some_and(|first| !known.clone().any(|names| names.contains(first))) {
+        return false;
+    }
     let all = known.fold(Ranges::empty(), |all, names| all.union(&names));
     names.is_subset(&all)
 }

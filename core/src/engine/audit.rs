@@ -1,7 +1,7 @@
 //! Rule hygiene without a site, as data.
 
 use super::baseline::{known, take_out};
-use super::describe::{About, describe, not_modelled, sort, wanted};
+use super::describe::{About, describe, not_modelled, told, wanted};
 use super::session::Session;
 use super::suppress::{Judged, suppress};
 use super::{AuditRequest, AuditResult, AuditSummary, ExportData, trace};
@@ -33,11 +33,10 @@ pub(super) fn audit(session: &mut Session, request: &AuditRequest) -> Option<Aud
         guards: "",
         flow: None,
     };
-    let of = findings.iter().filter(|f| wanted.contains(f.code.id));
-    let mut data: Vec<_> = of
-        .map(|f| (describe(session, &subject, &about, f), f.code))
+    let told = told(session, &wanted, findings).into_iter();
+    let mut data: Vec<_> = told
+        .map(|f| (describe(session, &subject, &about, &f), f.code))
         .collect();
-    sort(&mut data);
     let taken = take_out(&mut known, &mut data);
     let findings: Vec<_> = data.into_iter().map(|(finding, _)| finding).collect();
     let count = |severity| findings.iter().filter(|f| f.severity == severity).count();

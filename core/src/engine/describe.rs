@@ -7,6 +7,7 @@ use super::{FindingData, FixData, Place, WitnessData};
 use crate::analysis::{Finding, Subject};
 use crate::diagnostic::{CODES, Code, Diagnostic, Severity, code_by_id, hygiene, input};
 use crate::firewall::{Action, Firewall, Hook};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Lines listed as not modelled for one export.
@@ -62,19 +63,21 @@ pub(super) fn wanted(
     Some(&selected - &ignored)
 }
 
-/// The order in which findings of one export are told.
-pub(super) fn sort(data: &mut [(FindingData, &'static Code)]) {
-    let line = |f: &FindingData| {
-        f.places
-            .first()
-            .map_or((String::new(), 0), |p| (p.source.clone(), p.line))
-    };
-    data.sort_by(|(a, _), (b, _)| {
-        b.severity
-            .cmp(&a.severity)
-            .then_with(|| a.code.cmp(&b.code))
-            .then_with(|| line(a).cmp(&line(b)))
+/// The findings of one export that are told, in that order.
+pub(super) fn told(
+    session: &Session,
+    wanted: &BTreeSet<&'static str>,
+    mut findings: Vec<Finding>,
+) -> Vec<Finding> {
+    findings.retain(|finding| wanted.contains(finding.code.id));
+    findings.sort_by_cached_key(|finding| {
+        let place = finding.places.first().map_or(("", 0), |place| {
+            let line = session.sources.position(place.span).line;
+            (session.sources.name(place.span.source), line)
+        });
+        (Reverse(finding.severity), finding.code.id, place)
     });
+    findings
 }
 
 /// A finding as data, without the requirements behind it.

@@ -2,7 +2,7 @@
 
 use super::baseline::{known, take_out};
 use super::context::Context;
-use super::describe::{About, describe, fix, not_modelled, sort, wanted};
+use super::describe::{About, describe, fix, not_modelled, told, wanted};
 use super::resolve::{flow_id, requirements_data};
 use super::session::Session;
 use super::suppress::{Judged, suppress};
@@ -56,7 +56,6 @@ pub(super) fn lint(session: &mut Session, request: &LintRequest) -> Option<LintR
         result.exports.push(checked.data);
         result.summary.suppressed += checked.suppressed;
         let mut kept = checked.findings;
-        kept.retain(|(_, code)| wanted.contains(code.id));
         result.summary.known += take_out(&mut known, &mut kept);
         for (finding, _) in kept {
             match finding.severity {
@@ -179,12 +178,9 @@ impl Run<'_> {
             dialects: &dialects,
             required: &required,
         };
-        let mut data: Vec<_> = findings
-            .iter()
-            .map(|f| (describe.finding(f), f.code))
-            .collect();
-        sort(&mut data);
-        checked.findings = data;
+        // One by one, so that a finding is gone when its data is there.
+        let told = told(session, self.wanted, findings).into_iter();
+        checked.findings = told.map(|f| (describe.finding(&f), f.code)).collect();
         Some(checked)
     }
 

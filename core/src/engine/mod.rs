@@ -37,6 +37,7 @@ pub use packet::{PacketInput, parse_packet};
 pub use request::*;
 
 use session::Session;
+use std::io;
 
 /// Answers a request. The same request gives the same answer, byte for byte, on every platform.
 #[must_use]
@@ -73,6 +74,16 @@ pub fn to_json(answer: &Answer) -> String {
     let mut json = serde_json::to_string_pretty(answer).unwrap_or_default();
     json.push('\n');
     json
+}
+
+/// The same as [`to_json`], written piece by piece: long answers are not held twice.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_json(answer: &Answer, mut out: impl io::Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut out, answer)?;
+    out.write_all(b"\n")
 }
 
 /// The JSON Schema of requests and answers, for editors and for generated types.

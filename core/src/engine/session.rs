@@ -92,11 +92,10 @@ impl Session {
         let quote = self.quotable.contains(&span.source).then(|| {
             let source = self.sources.get(span.source);
             let line = source.map_or("", |source| source.line(start.line));
-            let mut text: String = line.chars().take(EXCERPT).collect();
-            if text.len() < line.len() {
-                text.push('…');
+            match line.char_indices().nth(EXCERPT) {
+                Some((end, _)) => format!("{}…", line.get(..end).unwrap_or("")),
+                None => line.to_owned(),
             }
-            text
         });
         Place {
             source: self.sources.name(span.source).into(),

@@ -151,7 +151,8 @@ impl<K: Copy + Ord + Default, F: Fn(K, Decider) -> K> Run<'_, '_, '_, K, F> {
     /// Sends everything through the base chains; translated packets may leave the hook's course
     /// where routing decides.
     fn course(&mut self) -> Result<(), OverBudget> {
-        let course = self.program.course(self.hook);
+        let program = self.program;
+        let course = program.course(self.hook);
         let (before, behind) = course.chains.split_at(course.routing);
         for &base in before {
             self.base(base, |_| true)?;
@@ -164,7 +165,7 @@ impl<K: Copy + Ord + Default, F: Fn(K, Decider) -> K> Run<'_, '_, '_, K, F> {
         for &base in behind {
             self.base(base, |way| leads(hook, way) == hook)?;
         }
-        let other = self.program.course(other(hook));
+        let other = program.course(other(hook));
         if is_routed && other.chains != course.chains {
             for &base in other.chains.iter().skip(other.routing) {
                 self.base(base, |way| leads(hook, way) != hook)?;

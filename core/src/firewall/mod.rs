@@ -8,6 +8,7 @@
 mod circular;
 mod decide;
 mod effect;
+mod list;
 mod model;
 mod program;
 mod routing;
@@ -21,6 +22,7 @@ pub(crate) mod tests;
 
 pub use circular::circular_jumps;
 pub use decide::{Ask, Decided, Decision, MOST_NODES};
+pub use list::{Asked, List, Listed, Matched};
 pub use model::{
     Action, Base, Chain, ChainId, Course, Effect, Firewall, Hook, Object, Policy, RejectWith,
     Remark, Rule, RuleId, Rules, Translation, Unknown,

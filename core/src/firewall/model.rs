@@ -410,6 +410,9 @@ impl Chain {
     pub fn only(&self, family: Family, translated: bool) -> Option<Vec<Cube>> {
         use crate::packet::CtState;
         let base = self.base?;
+        if !base.first_packets_only && self.devices.is_none() {
+            return None;
+        }
         let mut parts = vec![Cube::any(family)];
         if base.first_packets_only {
             let done = match base.hook {
@@ -436,7 +439,7 @@ impl Chain {
                 }
             }
         }
-        (base.first_packets_only || self.devices.is_some()).then_some(parts)
+        Some(parts)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::net::Family;
 use crate::packet::{Bits, CtState, Cube, FieldSet, Index, MarkBits, Packet, Ranges, Rare};
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The rules of one family, indexed. Build it once, ask it often.
@@ -101,14 +102,19 @@ impl<'a> Program<'a> {
     }
 
     /// Whether a rule is left out.
-    pub(super) fn leaves_out(&self, id: RuleId) -> bool {
+    #[must_use]
+    pub fn leaves_out(&self, id: RuleId) -> bool {
         !self.without.is_empty() && self.without.binary_search(&id).is_ok()
     }
 
     /// The base chains that a packet passes when the host is asked about this hook.
     #[must_use]
-    pub fn course(&self, hook: Hook) -> Course {
-        self.courses.get(&hook).cloned().unwrap_or_default()
+    pub fn course(&self, hook: Hook) -> &Course {
+        static NOWHERE: Course = Course {
+            chains: Vec::new(),
+            routing: 0,
+        };
+        self.courses.get(&hook).unwrap_or(&NOWHERE)
     }
 
     /// Whether any rule gives packets other addresses or ports.
@@ -177,6 +183,26 @@ impl<'a> Program<'a> {
             }
         }
         found
+    }
+
+    /// Calls `visit` with cubes that rules of a chain match and that may overlap this one, in no
+    /// order, until it breaks.
+    pub fn visit(
+        &self,
+        chain: ChainId,
+        cube: &Cube,
+        mut visit: impl FnMut(RuleId, &'a Cube) -> ControlFlow<()>,
+    ) {
+        let Some(prepared) = self.chains.get(chain.0 as usize) else {
+            return;
+        };
+        prepared.index.visit(cube, |at| {
+            let entry = prepared.entries.get(at as usize);
+            entry.map_or(ControlFlow::Continue(()), |entry| {
+                let index = entry.rule;
+                visit(RuleId { chain, index }, entry.cube)
+            })
+        });
     }
 
     /// Positions of the rules of a chain that may match a packet, in their order.

@@ -263,6 +263,26 @@ pub(crate) fn settled() -> impl Strategy<Value = Firewall> {
     })
 }
 
+/// Firewalls whose rules only decide; in half of them chains are returned from, too.
+pub(crate) fn deciding() -> impl Strategy<Value = Firewall> {
+    (firewall(), any::<bool>()).prop_map(|(mut firewall, returns)| {
+        for rule in firewall.v4.chains.iter_mut().flat_map(|c| &mut c.rules) {
+            rule.effects.clear();
+            for cube in &mut rule.matches {
+                cube.extra = cube.extra.without(Rare::is_history);
+            }
+            let decides = matches!(
+                rule.action,
+                Action::Accept | Action::Drop | Action::Reject(_) | Action::Jump(_)
+            );
+            if !decides && !returns {
+                rule.action = Action::Drop;
+            }
+        }
+        firewall
+    })
+}
+
 fn with_ttl(ttl: u128) -> RareValues {
     let mut values = RareValues::default();
     values.set(Rare::Ttl, ttl);

@@ -200,11 +200,15 @@ fn explore(
     hook: Hook,
     packet: &Packet,
 ) -> Traced {
-    let course = |hook| match program {
-        Some(program) => program.course(hook),
-        None => rules.course(hook),
+    let hooks = [hook, other(hook)];
+    let own;
+    let courses = match program {
+        Some(program) => hooks.map(|hook| program.course(hook)),
+        None => {
+            own = hooks.map(|hook| rules.course(hook));
+            own.each_ref()
+        }
     };
-    let courses = [hook, other(hook)].map(course);
     let mut open: Vec<Assumed> = vec![Assumed::default()];
     let mut first: Option<(Verdict, Vec<Step>)> = None;
     let mut verdicts = BTreeSet::new();
@@ -334,7 +338,7 @@ impl Assumed {
 impl Run<'_> {
     /// Sends the packet through the base chains of a hook, or, from where routing decides, through
     /// those of the other one.
-    fn course(&mut self, hook: Hook, courses: &[Course; 2]) -> Result<Verdict, Stop> {
+    fn course(&mut self, hook: Hook, courses: &[&Course; 2]) -> Result<Verdict, Stop> {
         let [own, other] = courses;
         let (before, behind) = own.chains.split_at(own.routing);
         let verdict = self.bases(before)?;

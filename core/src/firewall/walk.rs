@@ -89,7 +89,7 @@ struct Walk<'p, 'a, F> {
     hook: Hook,
     /// The course of the hook that was asked about, and of the one that translated packets may
     /// take instead; both begin alike up to where routing decides.
-    courses: [Course; 2],
+    courses: [&'p Course; 2],
     marks: (MarkBits, MarkBits),
     target: Option<RuleId>,
     stack: Vec<Task>,

@@ -46,6 +46,9 @@ pub struct Cube {
     pub unknown: Literals,
 }
 
+/// ICMP of both families.
+const ICMP: ByteSet = ByteSet::single(Protocol::ICMP.0).with(ByteSet::single(Protocol::ICMPV6.0));
+
 /// Assumed truth values of unknown predicates, sorted by predicate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Literals(SmallVec<[(u32, bool); 2]>);
@@ -108,6 +111,11 @@ impl Literals {
             }
         }
         Some(out)
+    }
+
+    /// Whether all that the other assumes is assumed here, too.
+    pub(super) fn within(&self, other: &Self) -> bool {
+        other.iter().all(|literal| self.has(literal))
     }
 
     fn has(&self, literal: (u32, bool)) -> bool {
@@ -269,8 +277,7 @@ impl Cube {
         if !beyond(&self.source_port) && !beyond(&self.destination_port) {
             return false;
         }
-        let icmp = ByteSet::of(|p| Protocol(p).is_icmp());
-        self.protocol.within(&icmp)
+        self.protocol.within(&ICMP)
     }
 
     /// Packets in both; none when there is no such packet.
@@ -319,10 +326,7 @@ impl Cube {
             && self.mark.within(other.mark)
             && self.conn_mark.within(other.conn_mark)
             && self.extra.within(&other.extra)
-            && other
-                .unknown
-                .iter()
-                .all(|literal| self.unknown.has(literal))
+            && self.unknown.within(&other.unknown)
     }
 
     /// Adds the packets that are not in the other to `out`, as disjoint cubes.
@@ -422,17 +426,27 @@ impl Cube {
             return None;
         }
         let mut differing = 0;
-        let mut merged = self.clone();
-        macro_rules! join {
+        macro_rules! compare {
             ($($field:ident),+) => {$(
                 if self.$field != other.$field {
                     differing += 1;
-                    merged.$field = self.$field.or(&other.$field);
+                    // Most pairs end here, before anything is joined.
+                    if differing > 1 {
+                        return None;
+                    }
+                }
+            )+};
+        }
+        for_fields!(compare);
+        macro_rules! join {
+            ($($field:ident),+) => {$(
+                if self.$field != other.$field {
+                    return Some(Self { $field: self.$field.or(&other.$field), ..self.clone() });
                 }
             )+};
         }
         for_fields!(join);
-        (differing <= 1).then_some(merged)
+        Some(self.clone())
     }
 
     /// A packet out of it that a person would recognise; none when it is empty.

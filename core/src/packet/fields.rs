@@ -43,8 +43,17 @@ impl ByteSet {
 
     /// One byte.
     #[must_use]
-    pub fn single(byte: u8) -> Self {
-        Self::of(|b| b == byte)
+    pub const fn single(byte: u8) -> Self {
+        let mut words = [0; 4];
+        words[(byte >> 6) as usize] = 1 << (byte & 63);
+        Self(words)
+    }
+
+    /// The bytes in either.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([a | e, b | f, c | g, d | h])
     }
 
     /// The bytes for which this holds.
@@ -74,7 +83,26 @@ impl ByteSet {
 
     /// Its bytes in ascending order.
     pub fn iter(self) -> impl Iterator<Item = u8> {
-        (0..=u8::MAX).filter(move |&byte| self.contains(byte))
+        let ones = |(at, mut word): (u8, u64)| {
+            std::iter::from_fn(move || {
+                let bit = word.trailing_zeros();
+                word &= word.checked_sub(1)?;
+                Some(at << 6 | u8::try_from(bit).ok()?)
+            })
+        };
+        (0..).zip(self.0).flat_map(ones)
+    }
+
+    /// How many bytes are in it.
+    #[must_use]
+    pub fn len(self) -> u32 {
+        self.0.map(u64::count_ones).iter().sum()
+    }
+
+    /// Whether no byte is in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::EMPTY
     }
 
     /// The bytes that are not in it.

@@ -4,6 +4,7 @@ use super::cube::Cube;
 use super::ranges::Ranges;
 use super::value::Packet;
 use smallvec::SmallVec;
+use std::ops::ControlFlow;
 
 /// Cubes in a leaf.
 const LEAF: usize = 8;
@@ -11,8 +12,14 @@ const LEAF: usize = 8;
 /// Fields that hulls are split along.
 const DIMENSIONS: usize = 6;
 
-/// Hulls looked at to tell which dimension separates.
-const SAMPLE: usize = 128;
+/// Hulls of the whole list that are asked as questions, to tell how good a cut is.
+const QUESTIONS: usize = 256;
+
+/// Hulls of a part that are looked at to find its cut.
+const SAMPLE: usize = 32;
+
+/// Below this depth parts are cut in halves, so that the tree ends whatever the hulls are.
+const DEEPEST: usize = 64;
 
 /// An index over a list of cubes. Building takes about n log n, a query about log n plus the
 /// number of cubes that it finds; it may report a cube that does not overlap, never miss one.
@@ -136,20 +143,24 @@ impl<A: Address> Hull<A> {
         self.protocols |= other.protocols;
     }
 
-    /// Width of a dimension in bits (0: one value), and its middle, both comparable between
-    /// hulls of one list. Six dimensions: addresses, interfaces, ports.
-    fn extent(&self, dimension: usize) -> (u32, u128) {
+    /// First and last value of a dimension: addresses, interfaces, ports.
+    fn side(&self, dimension: usize) -> (u128, u128) {
         fn pick<T: Copy + Into<u128>>(pairs: [(T, T); 2], second: bool) -> (u128, u128) {
             let [a, b] = pairs;
             let (lo, hi) = if second { b } else { a };
             (lo.into(), hi.into())
         }
         let second = dimension & 1 == 1;
-        let (lo, hi) = match dimension / 2 {
+        match dimension / 2 {
             0 => pick(self.addresses, second),
             1 => pick(self.interfaces, second),
             _ => pick(self.ports, second),
-        };
+        }
+    }
+
+    /// Width of a dimension in bits (0: one value), and its middle.
+    fn extent(&self, dimension: usize) -> (u32, u128) {
+        let (lo, hi) = self.side(dimension);
         let width = hi.saturating_sub(lo);
         (u128::BITS - width.leading_zeros(), lo / 2 + hi / 2)
     }
@@ -179,6 +190,16 @@ impl Index {
         }
     }
 
+    /// Calls `visit` with the positions of all cubes that may overlap this one, in no order, until
+    /// it breaks.
+    pub fn visit(&self, cube: &Cube, visit: impl FnMut(u32) -> ControlFlow<()>) {
+        // Whether it broke is the caller's to know.
+        let _ = match &self.0 {
+            Tree::Short(hulls) => hulls.visit(&Hull::of(cube), visit),
+            Tree::Long(hulls) => hulls.visit(&Hull::of(cube), visit),
+        };
+    }
+
     /// Adds the positions of all cubes that may contain this packet to `out`, in ascending order.
     pub fn containing(&self, packet: &Packet, out: &mut Vec<u32>) {
         match &self.0 {
@@ -194,17 +215,30 @@ impl<A: Address> Hulls<A> {
             .zip(cubes)
             .map(|(at, cube)| (Hull::of(cube), at))
             .collect();
+        let step = (leaves.len() / QUESTIONS).max(1);
+        let asked = leaves.iter().step_by(step).map(|&(hull, _)| hull);
+        let questions = Questions {
+            asked: asked.collect(),
+            each: step,
+        };
         let mut hulls = Self {
             leaves: Vec::new(),
             nodes: Vec::new(),
         };
-        hulls.build(&mut leaves, 0, 0);
+        hulls.build(&mut leaves, 0, 0, &questions);
         hulls.leaves = leaves;
         hulls
     }
 
-    /// Builds the node over `leaves`, whose first position is `offset`; gives its index.
-    fn build(&mut self, leaves: &mut [(Hull<A>, u32)], offset: u32, depth: usize) -> u32 {
+    /// Builds the node over `leaves`, whose first position is `offset`; gives its index. The
+    /// questions are those that come to its parent.
+    fn build(
+        &mut self,
+        leaves: &mut [(Hull<A>, u32)],
+        offset: u32,
+        depth: usize,
+        questions: &Questions<A>,
+    ) -> u32 {
         let at = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         let mut all = leaves.iter();
         let Some(&(mut hull, _)) = all.next() else {
@@ -220,12 +254,20 @@ impl<A: Address> Hulls<A> {
         if leaves.len() <= LEAF {
             return at;
         }
-        let middle = split(leaves, depth);
+        let questions = questions.about(&hull);
+        let cut = (depth < DEEPEST).then(|| questions.best_cut(leaves, depth));
+        let middle = match cut.flatten() {
+            Some(cut) => {
+                leaves.sort_unstable_by_key(|(hull, _)| !cut.is_before(hull));
+                leaves.partition_point(|(hull, _)| cut.is_before(hull))
+            }
+            None => leaves.len() / 2,
+        };
         let (left, right) = leaves.split_at_mut(middle);
         let right_offset = offset.saturating_add(u32::try_from(middle).unwrap_or(u32::MAX));
         let children = (
-            self.build(left, offset, depth + 1),
-            self.build(right, right_offset, depth + 1),
+            self.build(left, offset, depth + 1, &questions),
+            self.build(right, right_offset, depth + 1, &questions),
         );
         if let Some(node) = self.nodes.get_mut(at as usize) {
             node.children = children;
@@ -236,6 +278,20 @@ impl<A: Address> Hulls<A> {
 
     fn search(&self, hull: &Hull<A>, out: &mut Vec<u32>) {
         let first = out.len();
+        let _ = self.visit(hull, |position| {
+            out.push(position);
+            ControlFlow::Continue(())
+        });
+        if let Some(found) = out.get_mut(first..) {
+            found.sort_unstable();
+        }
+    }
+
+    fn visit(
+        &self,
+        hull: &Hull<A>,
+        mut visit: impl FnMut(u32) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let mut stack: SmallVec<[u32; 64]> = SmallVec::new();
         stack.push(0);
         while let Some(at) = stack.pop() {
@@ -250,7 +306,7 @@ impl<A: Address> Hulls<A> {
                 let leaves = self.leaves.get(a as usize..b as usize).unwrap_or(&[]);
                 for (leaf, position) in leaves {
                     if leaf.overlaps(hull) {
-                        out.push(*position);
+                        visit(*position)?;
                     }
                 }
             } else {
@@ -258,51 +314,99 @@ impl<A: Address> Hulls<A> {
                 stack.push(b);
             }
         }
-        if let Some(found) = out.get_mut(first..) {
-            found.sort_unstable();
+        ControlFlow::Continue(())
+    }
+}
+
+/// How a part of the list is cut in two.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    /// Hulls that are wider along this dimension (wildcards) go to the other side, so that they do
+    /// not blow up the hulls of the narrow ones.
+    Narrower(usize, u32),
+    /// Those whose middle lies behind this one do.
+    Before(usize, u128),
+}
+
+impl Cut {
+    fn is_before<A: Address>(self, hull: &Hull<A>) -> bool {
+        match self {
+            Self::Narrower(dimension, wide) => hull.extent(dimension).0 < wide,
+            Self::Before(dimension, middle) => hull.extent(dimension).1 < middle,
         }
     }
 }
 
-/// Parts `leaves` along the dimension that separates best and says where to cut. Wide hulls
-/// (wildcards) go to one side, so that they do not blow up the hulls of the narrow ones.
-///
-/// Dimensions that separate well take turns with the depth of the tree: a question that leaves
-/// one of them open is then still narrowed by the others.
-fn split<A: Address>(leaves: &mut [(Hull<A>, u32)], depth: usize) -> usize {
-    let different = |dimension: usize| {
-        // A sample tells as much as all of them, and keeps building at n log n.
-        let step = (leaves.len() / SAMPLE).max(1);
-        let sampled = leaves.iter().step_by(step);
-        let mut keys: Vec<(u32, u128)> = sampled.map(|(h, _)| h.extent(dimension)).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        keys.len()
-    };
-    let counts: [usize; DIMENSIONS] = std::array::from_fn(different);
-    let most = counts.iter().copied().max().unwrap_or(0);
-    let good: Vec<usize> = (0..DIMENSIONS)
-        .filter(|&d| {
-            counts
-                .get(d)
-                .is_some_and(|&count| count > 1 && count >= most / 4)
-        })
-        .collect();
-    let chosen = depth
-        .checked_rem(good.len())
-        .and_then(|turn| good.get(turn));
-    let best = chosen.copied().unwrap_or(0);
-    let key = |leaf: &(Hull<A>, u32)| leaf.0.extent(best);
-    let widest = leaves.iter().map(|leaf| key(leaf).0).max().unwrap_or(0);
-    let wide = leaves.iter().filter(|leaf| key(leaf).0 == widest).count();
-    let narrow = leaves.len() - wide;
-    if narrow >= LEAF && wide >= LEAF {
-        leaves.select_nth_unstable_by_key(narrow, |leaf| (key(leaf).0 == widest, leaf.1));
-        return narrow;
+/// What the tree may be asked: the list is asked about its own cubes, most of all.
+#[derive(Debug)]
+struct Questions<A> {
+    asked: Vec<Hull<A>>,
+    /// So many questions each stands for.
+    each: usize,
+}
+
+impl<A: Address> Questions<A> {
+    /// Those that come to a node.
+    fn about(&self, hull: &Hull<A>) -> Self {
+        let come = self.asked.iter().filter(|question| question.overlaps(hull));
+        Self {
+            asked: come.copied().collect(),
+            each: self.each,
+        }
     }
-    let middle = leaves.len() / 2;
-    leaves.select_nth_unstable_by_key(middle, |leaf| (key(leaf).1, leaf.1));
-    middle
+
+    /// The cut that leaves least to be looked at, as a sample tells; none where all hulls of the
+    /// sample are the same.
+    fn best_cut(&self, leaves: &[(Hull<A>, u32)], depth: usize) -> Option<Cut> {
+        let step = (leaves.len() / SAMPLE).max(1);
+        let sample: Vec<Hull<A>> = leaves.iter().step_by(step).map(|&(hull, _)| hull).collect();
+        let mut best: Option<(usize, Cut)> = None;
+        for turn in 0..DIMENSIONS {
+            // Among equals dimensions take turns.
+            let dimension = (depth + turn) % DIMENSIONS;
+            let extents = sample.iter().map(|hull| hull.extent(dimension));
+            let (widths, mut middles): (Vec<u32>, Vec<u128>) = extents.unzip();
+            let widest = widths.iter().copied().max().unwrap_or(0);
+            let half = middles.len() / 2;
+            let (_, middle, _) = middles.select_nth_unstable(half);
+            for cut in [
+                Cut::Narrower(dimension, widest),
+                Cut::Before(dimension, *middle),
+            ] {
+                let cost = self.cost(cut, dimension, &sample, step);
+                if let Some(cost) = cost
+                    && best.is_none_or(|(least, _)| cost < least)
+                {
+                    best = Some((cost, cut));
+                }
+            }
+        }
+        best.map(|(_, cut)| cut)
+    }
+
+    /// How much is looked at on both sides of a cut: by the questions that come here, and by
+    /// those about the part itself, of which each of the sample stands for `step`. None when a
+    /// side is empty.
+    fn cost(&self, cut: Cut, dimension: usize, sample: &[Hull<A>], step: usize) -> Option<usize> {
+        let mut sides = [(u128::MAX, 0, 0), (u128::MAX, 0, 0)];
+        for hull in sample {
+            let (lo, hi) = hull.side(dimension);
+            let [before, behind] = &mut sides;
+            let side = if cut.is_before(hull) { before } else { behind };
+            *side = (side.0.min(lo), side.1.max(hi), side.2 + 1);
+        }
+        let visits = |(first, last, count): (u128, u128, usize)| {
+            let meets = |question: &&Hull<A>| {
+                let (lo, hi) = question.side(dimension);
+                lo <= last && first <= hi
+            };
+            let own = sample.iter().filter(meets).count() * step;
+            let others = self.asked.iter().filter(meets).count() * self.each;
+            (own + others) * count
+        };
+        let both = sides.iter().all(|&(.., count)| count > 0);
+        both.then(|| sides.map(visits).iter().sum())
+    }
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@ mod ifname;
 mod index;
 mod parts;
 mod ranges;
+mod samples;
 mod set;
 pub mod show;
+mod uncovered;
 mod value;
 
 pub use budget::{Budget, OverBudget};

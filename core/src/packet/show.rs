@@ -101,7 +101,7 @@ pub(super) fn protocols(set: ByteSet) -> String {
         return "any protocol".into();
     }
     let outside = set.complement();
-    let (count, numbers) = if outside.iter().count() < set.iter().count() {
+    let (count, numbers) = if outside.len() < set.len() {
         ("any protocol but ", outside)
     } else {
         ("", set)
@@ -154,7 +154,7 @@ impl fmt::Display for Packet {
                 self.source_port, self.destination_port
             )?;
         }
-        write!(f, " state={}", self.state.name().to_lowercase())?;
+        write!(f, " state={}", self.state.name().to_ascii_lowercase())?;
         if self.state.is_reply() {
             f.write_str(" dir=reply")?;
         }
@@ -210,7 +210,7 @@ impl Cube {
         let all = CtState::ALL.into_iter();
         let mut names: Vec<String> = all
             .filter(|&s| self.state.contains(s as u8))
-            .map(|s| s.name().to_lowercase())
+            .map(|s| s.name().to_ascii_lowercase())
             .collect();
         if names.len() == CtState::ALL.len() {
             return None;

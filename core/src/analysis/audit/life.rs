@@ -1,8 +1,9 @@
 //! Whether any packet arrives at a rule and matches it.
 //!
 //! First by example: a packet out of the rule's match is sent through the interpreter, which
-//! settles most rules at once. Else the rule's packets are walked to it piece by piece; where that
-//! costs too much, one sweep of the hook with decision diagrams tells of all its rules which are
+//! settles most rules at once. Else, where rules only decide, the list of those that come before
+//! it tells ([`super::listed`]). Where they do more, the rule's packets are walked to it piece by
+//! piece; where that costs too much, one sweep of the hook with decision diagrams tells of all its rules which are
 //! matched; and if that costs too much, a diagram of the one rule's packets. Only then nothing is
 //! claimed.
 
@@ -11,9 +12,7 @@ use crate::analysis::Subject;
 use crate::firewall::{Ask, Decider, End, Hook, MOST_NODES, Program, RuleId, Step, Verdict, World};
 use crate::net::Family;
 use crate::packet::diagram::Diagrams;
-use crate::packet::{
-    Bits, Bound, CtState, Cube, Fragment, IfName, OverBudget, Packet, Ranges, Rare,
-};
+use crate::packet::{Bits, CtState, Cube, Fragment, IfName, OverBudget, Packet, Ranges, Rare};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -77,14 +76,30 @@ impl<'s, 'a> Examiner<'s, 'a> {
 
     /// Whether the rule matches any packet of these cubes, which are (parts of) its match.
     pub(super) fn life(&mut self, at: RuleId, cubes: &[Cube]) -> Life {
-        let Some(entries) = self.reach.of(at.chain).cloned() else {
+        let Some(entries) = self.reach.of(at.chain) else {
             return Life::Covered(Covering::new());
         };
-        let examples = self.examples(at, cubes, &entries);
-        if !examples.is_empty() {
-            return Life::Matched(examples);
+        let open = match self.first_example(at, cubes, entries) {
+            Ok(found) => return Life::Matched(vec![found]),
+            Err(open) => open,
+        };
+        // Where a list tells that there is none, no other example has to be looked for.
+        let listed = self.covering_by(at, cubes, |own, hook, starts, covering| {
+            own.listed(hook, at, starts, covering)
+        });
+        if let Ok(Some(covering)) = listed {
+            return Life::Covered(covering);
         }
-        match self.covering(at, cubes) {
+        let count = MOST_SPREAD / open.len().max(1);
+        let samples = open.iter().flat_map(|(hook, cube)| {
+            let samples = cube.samples(count);
+            samples.map(|one| (*hook, one))
+        });
+        let mut samples = samples.filter_map(|(hook, one)| self.example(hook, at, &one));
+        if let Some(found) = samples.next() {
+            return Life::Matched(vec![found]);
+        }
+        match listed.or_else(|OverBudget| self.covering(at, cubes)) {
             Ok(Some(covering)) => Life::Covered(covering),
             Ok(None) => Life::Matched(Vec::new()),
             Err(OverBudget) => Life::Open,
@@ -98,6 +113,18 @@ impl<'s, 'a> Examiner<'s, 'a> {
         at: RuleId,
         cubes: &[Cube],
     ) -> Result<Option<Covering>, OverBudget> {
+        self.covering_by(at, cubes, |own, hook, starts, covering| {
+            own.arrives(hook, at, starts, covering)
+        })
+    }
+
+    /// The same; `arrives` is asked for each way to the rule.
+    fn covering_by(
+        &mut self,
+        at: RuleId,
+        cubes: &[Cube],
+        mut arrives: impl FnMut(&mut Self, Hook, &[Cube], &mut Covering) -> Result<bool, OverBudget>,
+    ) -> Result<Option<Covering>, OverBudget> {
         let entries = self.reach.of(at.chain).cloned().unwrap_or_default();
         let mut covering = Covering::new();
         let may_arrive =
@@ -105,7 +132,7 @@ impl<'s, 'a> Examiner<'s, 'a> {
         for (&hook, entry) in &entries {
             let own = untranslated(self.program, hook, cubes, entry);
             // Packets whose fate is unknown may have come to it.
-            if self.arrives(hook, at, &own, &mut covering)? || may_arrive(&covering) {
+            if arrives(self, hook, &own, &mut covering)? || may_arrive(&covering) {
                 return Ok(None);
             }
             for asked in askers(self.program, hook) {
@@ -113,7 +140,7 @@ impl<'s, 'a> Examiner<'s, 'a> {
                 others.retain(|cube| hook != asked || !own.contains(cube));
                 // Who decides packets that were only translated into the rule's is not to blame.
                 let mut aside = Covering::new();
-                if self.arrives(asked, at, &others, &mut aside)? || may_arrive(&aside) {
+                if arrives(self, asked, &others, &mut aside)? || may_arrive(&aside) {
                     return Ok(None);
                 }
             }
@@ -121,39 +148,32 @@ impl<'s, 'a> Examiner<'s, 'a> {
         Ok(Some(covering))
     }
 
-    /// Packets of which the interpreter says that they arrive at the rule and match it.
-    fn examples(
+    /// A packet of which the interpreter says that it arrives at the rule and matches it; else
+    /// where to look for others, if that is not everywhere.
+    fn first_example(
         &self,
         at: RuleId,
         cubes: &[Cube],
         entries: &BTreeMap<Hook, Entry>,
-    ) -> Vec<Example> {
-        let mut found = Vec::new();
-        let mut tried = 0;
+    ) -> Result<Example, Vec<(Hook, Cube)>> {
         let mut open = Vec::new();
         for (&hook, entry) in entries {
             for way in &entry.ways {
                 for cube in cubes {
-                    // One that arrives is enough; the others make it likelier to find one.
-                    if tried >= MOST_EXAMPLES || !found.is_empty() {
-                        return found;
+                    if open.len() >= MOST_EXAMPLES {
+                        return Err(Vec::new());
                     }
                     let Some(inside) = cube.intersect(&entering(way, cube)) else {
                         continue;
                     };
-                    tried += 1;
-                    found.extend(self.example(hook, at, &inside));
+                    if let Some(found) = self.example(hook, at, &inside) {
+                        return Ok(found);
+                    }
                     open.push((hook, inside));
                 }
             }
         }
-        if found.is_empty() {
-            let mut spread = open.iter().flat_map(|(hook, cube)| {
-                spread(cube, MOST_SPREAD / open.len().max(1)).map(|one| (*hook, one))
-            });
-            found.extend(spread.find_map(|(hook, one)| self.example(hook, at, &one)));
-        }
-        found
+        Err(open)
     }
 
     /// Examples spread over a rule's packets, as far as they arrive at it.
@@ -167,7 +187,7 @@ impl<'s, 'a> Examiner<'s, 'a> {
             inside.map(move |cube| (hook, cube))
         });
         let all = inside.take(MOST_EXAMPLES).flat_map(|(hook, cube)| {
-            let few: Vec<Cube> = spread(&cube, MOST_EXAMPLES).collect();
+            let few: Vec<Cube> = cube.samples(MOST_EXAMPLES).collect();
             few.into_iter().map(move |one| (hook, one))
         });
         all.filter_map(move |(hook, one)| self.example(hook, at, &one))
@@ -201,6 +221,9 @@ impl<'s, 'a> Examiner<'s, 'a> {
         starts: &[Cube],
         covering: &mut Covering,
     ) -> Result<bool, OverBudget> {
+        if let Ok(arrives) = self.listed(hook, at, starts, covering) {
+            return Ok(arrives);
+        }
         if !matches!(self.sweeps.get(&hook), Some(Some(_)))
             && let Ok(arrives) = self.walked(hook, at, starts, covering)
         {
@@ -217,7 +240,7 @@ impl<'s, 'a> Examiner<'s, 'a> {
     }
 
     /// Asks piece by piece.
-    fn walked(
+    pub(super) fn walked(
         &self,
         hook: Hook,
         at: RuleId,
@@ -306,49 +329,12 @@ pub(super) fn starts(
 }
 
 /// A way into a chain as the rule sees it: its marks are those that the rule asks for.
-fn entering(way: &Cube, cube: &Cube) -> Cube {
+pub(super) fn entering(way: &Cube, cube: &Cube) -> Cube {
     Cube {
         mark: cube.mark,
         conn_mark: cube.conn_mark,
         ..way.clone()
     }
-}
-
-/// Single addresses and ports spread over a cube, the same ones every time.
-fn spread(cube: &Cube, count: usize) -> impl Iterator<Item = Cube> {
-    // Knuth's MMIX generator.
-    let mut seed: u64 = 7;
-    let mut next = move || {
-        seed = seed
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        seed >> 16
-    };
-    (0..count).map(move |_| Cube {
-        source: pick(&cube.source, next()),
-        destination: pick(&cube.destination, next()),
-        source_port: pick(&cube.source_port, next()),
-        destination_port: pick(&cube.destination_port, next()),
-        ..cube.clone()
-    })
-}
-
-/// One value out of a set.
-fn pick<T: Bound + Into<u128> + TryFrom<u128>>(set: &Ranges<T>, random: u64) -> Ranges<T> {
-    let intervals = set.intervals();
-    let at = usize::try_from(random)
-        .unwrap_or(0)
-        .checked_rem(intervals.len());
-    let Some(&(lo, hi)) = at.and_then(|at| intervals.get(at)) else {
-        return set.clone();
-    };
-    let (lo, hi): (u128, u128) = (lo.into(), hi.into());
-    let wide = u128::from(random).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-    let value = match (hi - lo).checked_add(1) {
-        Some(size) => lo + wide % size,
-        None => wide,
-    };
-    T::try_from(value).map_or_else(|_| set.clone(), Ranges::single)
 }
 
 /// Asks by diagram.
@@ -392,7 +378,8 @@ pub(super) fn telling(family: Family) -> Cube {
     }
 }
 
-fn cover(covering: &mut Covering, by: Decider, first: bool, end: End) {
+/// Notes who decides packets, whether [`telling`] ones are among them, and how.
+pub(super) fn cover(covering: &mut Covering, by: Decider, first: bool, end: End) {
     let known = covering.entry(by).or_insert((first, end));
     known.0 |= first;
 }

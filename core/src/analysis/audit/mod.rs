@@ -10,6 +10,7 @@ mod duplicate;
 mod empty;
 mod life;
 mod line;
+mod listed;
 mod mistake;
 mod over_wide;
 mod partly;

@@ -110,17 +110,16 @@ fn samples(cube: &Cube, family: Family) -> Vec<Cube> {
 
 fn width(cube: &Cube, hook: Hook, family: Family) -> Option<Width> {
     let new = cube.state.contains(CtState::New as u8);
-    if !new || !cube.unknown.is_empty() || is_harmless(cube, hook) {
+    if !new || !cube.unknown.is_empty() {
         return None;
     }
-    let protocols = cube.protocol.iter().count();
     let tcp_or_udp = [Protocol::TCP, Protocol::UDP]
         .iter()
         .any(|p| cube.protocol.contains(p.0));
     let all_ports = u32::from(u16::MAX) + 1;
     let open = cube.destination_port.intervals().iter();
     let open: u32 = open.map(|(lo, hi)| u32::from(hi - lo) + 1).sum();
-    if !tcp_or_udp || open < MANY_PORTS || !cube.source_port.is_full() {
+    if !tcp_or_udp || open < MANY_PORTS || !cube.source_port.is_full() || is_harmless(cube, hook) {
         return None;
     }
     let any_source = bits(&cube.source, family) == 0;
@@ -130,7 +129,7 @@ fn width(cube: &Cube, hook: Hook, family: Family) -> Option<Width> {
         false => format!("all of {}", addresses(&cube.source, family)),
     };
     let narrowed = !interfaces(cube, hook);
-    let what = match (protocols, open == all_ports) {
+    let what = match (cube.protocol.len(), open == all_ports) {
         (256, true) => format!("every packet from {from}"),
         (_, true) => format!("every port from {from}"),
         _ => format!(

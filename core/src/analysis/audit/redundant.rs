@@ -1,13 +1,16 @@
 //! Redundant: a rule whose removal changes no verdict.
 //!
-//! An example that has another fate without the rule settles most rules at once. Else every piece
-//! that the rule matches is evaluated without it, and compared with what becomes of it now; where
-//! that costs too much, both evaluations are done with decision diagrams, whose sets are equal
-//! when they are the same node.
+//! An example that has another fate without the rule settles most rules at once: any, or one that
+//! a later rule with another verdict matches too. Else, where rules only decide, the list of them
+//! tells ([`super::listed`]). Where they do more, every piece that the rule matches is evaluated
+//! without it, and compared with what becomes of it now; where that is much work, more examples
+//! are tried before, and where it is too much, both evaluations are done with decision diagrams,
+//! whose sets are equal when they are the same node.
 
 use super::Audit;
 use super::life::{Examiner, Example, NODES, STEPS, starts};
 use super::line::{Line, Part, about, name};
+use super::listed::{LIST_STEPS, by_list};
 use super::reach::askers;
 use super::shadowed::decides;
 use crate::diagnostic::hygiene as codes;
@@ -17,6 +20,9 @@ use crate::packet::diagram::{Diagrams, Node};
 use crate::packet::{Budget, Cube, OverBudget};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+
+/// Work that a question may cost before examples are looked for that answer it.
+const FEW_STEPS: u64 = 64;
 
 /// Pieces of a rule's packets that are evaluated without it.
 const MOST_PIECES: usize = 1_000;
@@ -36,34 +42,61 @@ pub(super) fn matters(without: &Program<'_>, example: &Example) -> bool {
     traced.is_some_and(|(verdict, _)| verdict != example.verdict)
 }
 
+/// Who decides a rule's packets when it is removed; none when that changes any verdict.
+type Successors = Option<BTreeSet<Decider>>;
+
 impl Examiner<'_, '_> {
-    /// Who decides a rule's packets when it and the other parts of its line are removed. None when
-    /// that changes any verdict.
-    pub(super) fn deciders_without(
+    /// Who decides a rule's packets when it and the other parts of its line are removed.
+    fn deciders_without(
         &self,
         at: RuleId,
         cubes: &[Cube],
         without: &Program<'_>,
-    ) -> Result<Option<BTreeSet<Decider>>, OverBudget> {
+    ) -> Result<Successors, OverBudget> {
+        let both = (self.program, without);
+        let listed = self.successors(at, cubes, |hook, starts, found| {
+            let ask = |budget: &mut Budget| by_list(both, hook, at, starts, budget, found);
+            self.subject.listing(LIST_STEPS, ask)
+        });
+        if listed.is_ok() {
+            return listed;
+        }
+        // Where there is little to compare, that is quicker than looking for examples.
+        let mut few = Budget::new(FEW_STEPS);
+        let quick = self.successors(at, cubes, |hook, starts, found| {
+            by_pieces(both, hook, at, starts, &mut few, found)
+        });
+        if quick.is_ok() {
+            return quick;
+        }
+        let mut spread = self.spread(at, cubes);
+        if spread.any(|example| matters(without, &example)) {
+            return Ok(None);
+        }
+        self.successors(at, cubes, |hook, starts, found| {
+            let mut budget = self.subject.budget(STEPS);
+            by_pieces(both, hook, at, starts, &mut budget, found).or_else(|OverBudget| {
+                self.subject.hand_over()?;
+                found.clear();
+                by_diagrams(both, hook, starts, found)
+            })
+        })
+    }
+
+    /// Asks at every hook at which packets may come to the rule: whether all stays the same there,
+    /// and who decides then.
+    fn successors(
+        &self,
+        at: RuleId,
+        cubes: &[Cube],
+        mut same: impl FnMut(Hook, &[Cube], &mut BTreeSet<Decider>) -> Result<bool, OverBudget>,
+    ) -> Result<Successors, OverBudget> {
         let mut deciders = BTreeSet::new();
-        let Some(entries) = self.reach.of(at.chain) else {
-            return Ok(Some(deciders));
-        };
-        for (hook, entry) in entries {
+        for (hook, entry) in self.reach.of(at.chain).into_iter().flatten() {
             for asked in askers(self.program, *hook) {
                 let starts = starts((self.program, &self.reach), (*hook, asked), cubes, entry);
-                let mut budget = self.subject.budget(STEPS);
                 let mut found = BTreeSet::new();
-                let both = (self.program, without);
-                let same = match by_pieces(both, asked, at, &starts, &mut budget, &mut found) {
-                    Ok(same) => same,
-                    Err(OverBudget) => {
-                        self.subject.hand_over()?;
-                        found.clear();
-                        by_diagrams(both, asked, &starts, &mut found)?
-                    }
-                };
-                if !same {
+                if !same(asked, &starts, &mut found)? {
                     return Ok(None);
                 }
                 deciders.extend(found);
@@ -74,7 +107,7 @@ impl Examiner<'_, '_> {
 }
 
 /// Compares piece by piece: (with the rule, without it).
-fn by_pieces(
+pub(super) fn by_pieces(
     (with, without): (&Program<'_>, &Program<'_>),
     hook: Hook,
     at: RuleId,
@@ -209,22 +242,22 @@ impl Audit<'_, '_> {
                 return false;
             }
         }
+        for (part, _) in live {
+            let (Some(rule), Some(without)) = (self.part(*part), of(part.family)) else {
+                return false;
+            };
+            let mut opposed = self.asked(part.family).opposed(part.id, &rule.matches);
+            if opposed.any(|example| matters(without, &example)) {
+                return false;
+            }
+        }
         let mut deciders = BTreeSet::new();
         for (part, _) in live {
             let (Some(rule), Some(without)) = (self.part(*part), of(part.family)) else {
                 return false;
             };
             let examiner = self.asked(part.family);
-            let mut spread = examiner.spread(part.id, &rule.matches);
-            let changes = spread.any(|example| matters(without, &example));
-            drop(spread);
-            if changes {
-                return false;
-            }
-            match self
-                .asked(part.family)
-                .deciders_without(part.id, &rule.matches, without)
-            {
+            match examiner.deciders_without(part.id, &rule.matches, without) {
                 Ok(Some(found)) => deciders.extend(found.into_iter().map(|by| (part.family, by))),
                 Ok(None) => return false,
                 Err(OverBudget) => {

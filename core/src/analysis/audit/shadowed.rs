@@ -11,7 +11,7 @@ use crate::firewall::{Action, Decider, End, Hook, Program, Rule, Rules};
 use crate::packet::{Budget, Cube, MarkBits, PacketSet};
 
 /// Covering rules named in a finding.
-const MOST_NAMED: usize = 16;
+pub(super) const MOST_NAMED: usize = 16;
 
 /// Work for leaving out rules that the others cover.
 const STEPS: u64 = 500;
@@ -68,12 +68,16 @@ pub(super) fn describe(audit: &mut Audit<'_, '_>, line: &Line, dead: &Dead) -> O
 /// Whether those who decide give the opposite of what a rule wants. What was established before
 /// is usually permitted by one rule on top: who decides first packets tells more.
 pub(super) fn is_contradicted(action: &Action, covering: &Covering) -> bool {
-    let opposite = match action {
-        Action::Accept => |end: End| matches!(end, End::Drop | End::Reject),
-        Action::Drop | Action::Reject(_) => |end: End| end == End::Accept,
-        _ => |_: End| false,
-    };
-    !covering.is_empty() && telling(covering).all(|(_, end)| opposite(end))
+    !covering.is_empty() && telling(covering).all(|(_, end)| opposes(action, end))
+}
+
+/// Whether a fate is the opposite of what an action gives.
+pub(super) fn opposes(action: &Action, end: End) -> bool {
+    match action {
+        Action::Accept => matches!(end, End::Drop | End::Reject),
+        Action::Drop | Action::Reject(_) => end == End::Accept,
+        _ => false,
+    }
 }
 
 /// Who decides first packets; everyone when there are none.

@@ -16,6 +16,7 @@ mod gather;
 mod pieces;
 mod readable;
 mod region;
+mod settled;
 mod stations;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use entrance::{Entrance, stops};
 use gather::{Gathered, Key, Packets, gather};
 use pieces::Ways;
 use readable::readable;
+use settled::Settled;
 use stations::Stations;
 use std::collections::BTreeMap;
 use tokens::{Tokens, tokens};
@@ -219,6 +221,7 @@ impl Plan {
                     hook: *hook,
                     entrance: &entrance,
                     stations: Stations::new(rules, bases, alignment),
+                    settled: Settled::new(rules, alignment),
                     predicates,
                     ways: Ways::default(),
                 };
@@ -238,6 +241,7 @@ struct One<'o> {
     hook: Hook,
     entrance: &'o Entrance,
     stations: Stations<'o>,
+    settled: Option<Settled>,
     predicates: &'o Predicates,
     /// Translations on packets' ways, numbered.
     ways: Ways,
@@ -315,7 +319,7 @@ impl One<'_> {
             }
             Decided {
                 end: fate[side].end,
-                answer: fate[side].answer.clone(),
+                answer: fate[side].answer.clone().unwrap_or_default(),
                 translation: self.ways.text(fate[side].way),
                 by: by[side],
                 witness: self.programs[side].trace(unknowns, self.hook, &witness),

@@ -27,8 +27,9 @@ pub(super) struct Piece {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Fate {
     pub(super) end: End,
-    /// What the sender of a rejected packet is told.
-    pub(super) answer: String,
+    /// What the sender of a rejected packet is told. (Fates are compared a lot, and nothing to
+    /// compare is quicker than empty texts.)
+    pub(super) answer: Option<String>,
     /// How a packet that passes was translated on its way.
     pub(super) way: Way,
 }
@@ -129,8 +130,8 @@ impl Fate {
             _ => None,
         };
         let answer = match rule.map(|rule| &rule.action) {
-            Some(Action::Reject(with)) if end == End::Reject => answer(with),
-            _ => String::new(),
+            Some(Action::Reject(with)) if end == End::Reject => Some(answer(with)),
+            _ => None,
         };
         // Where packets that do not pass would have gone does not matter.
         let way = if end == End::Accept {
@@ -190,8 +191,14 @@ impl One<'_> {
         out: &mut Vec<Piece>,
     ) -> Result<(), OverBudget> {
         let mut befores: Vec<Outcome> = Vec::new();
+        let settled = |outcome: &Outcome| {
+            let settled = self.settled.as_ref();
+            settled.is_some_and(|settled| settled.is_settled(outcome))
+        };
         self.programs[0].walk(self.hook, cube.clone(), budget, |outcome| {
-            befores.push(outcome);
+            if !settled(&outcome) {
+                befores.push(outcome);
+            }
             ControlFlow::Continue(())
         })?;
         for before in befores {

@@ -35,9 +35,9 @@ fn by_source_port(cube: &Cube) -> bool {
     let intervals = cube.source_port.intervals().iter();
     let count: u32 = intervals.map(|(lo, hi)| u32::from(hi - lo) + 1).sum();
     let mut protocols = cube.protocol.iter();
-    protocols.all(|p| crate::net::Protocol(p).has_ports())
-        && count <= FEW
+    count <= FEW
         && cube.destination_port.is_full()
         && cube.state.contains(CtState::New as u8)
         && cube.flags.contains(crate::packet::tcp_flags::SYN)
+        && protocols.all(|p| crate::net::Protocol(p).has_ports())
 }
