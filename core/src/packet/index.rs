@@ -285,8 +285,9 @@ impl<A: Address> Hulls<A> {
                     }
                 }
             } else {
-                stack.push(a);
+                // The first child lies beside its parent.
                 stack.push(b);
+                stack.push(a);
             }
         }
         if let Some(found) = out.get_mut(first..) {
