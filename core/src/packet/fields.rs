@@ -238,3 +238,27 @@ impl<T: Bound> FieldSet for Ranges<T> {
         self.overlaps(other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_listed() {
+        for set in [
+            ByteSet::EMPTY,
+            ByteSet::FULL,
+            ByteSet::of(|byte| byte % 7 == 0),
+            ByteSet::single(64).with(ByteSet::single(255)),
+        ] {
+            let listed: Vec<u8> = set.iter().collect();
+            let own: Vec<u8> = (0..=u8::MAX).filter(|&byte| set.contains(byte)).collect();
+            assert_eq!(listed, own);
+            assert_eq!(set.len() as usize, own.len());
+            assert_eq!(set.is_empty(), own.is_empty());
+        }
+        for byte in 0..=u8::MAX {
+            assert_eq!(ByteSet::single(byte), ByteSet::of(|other| other == byte));
+        }
+    }
+}

@@ -310,8 +310,9 @@ impl<A: Address> Hulls<A> {
                     }
                 }
             } else {
-                stack.push(a);
+                // The first child lies beside its parent.
                 stack.push(b);
+                stack.push(a);
             }
         }
         ControlFlow::Continue(())
@@ -448,6 +449,29 @@ mod tests {
                     prop_assert!(!cube.contains(&packet, |_| true) || containing.contains(&at));
                 }
             }
+        }
+    }
+
+    /// The tree ends, and nothing is missed, where cuts part little or nothing.
+    #[test]
+    fn equal_and_nested_cubes() {
+        let nested = |at: u16| Cube {
+            destination_port: Ranges::span(at / 2, 1000 - at / 2),
+            ..Cube::any(Family::V4)
+        };
+        let cubes: Vec<Cube> = (0..1000).chain([7; 500]).map(nested).collect();
+        let index = Index::new(&cubes);
+        for port in [0, 3, 250, 500, 1000, 1001] {
+            let question = Cube {
+                destination_port: Ranges::single(port),
+                ..Cube::any(Family::V4)
+            };
+            let mut found = Vec::new();
+            index.overlapping(&question, &mut found);
+            let wanted = (0u32..)
+                .zip(&cubes)
+                .filter(|(_, cube)| cube.overlaps(&question));
+            assert!(wanted.map(|(at, _)| at).eq(found), "{port}");
         }
     }
 }

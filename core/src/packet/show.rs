@@ -9,21 +9,37 @@ use crate::net::{Family, PortRange, Prefix, Protocol};
 use std::fmt::{self, Write as _};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+// Writing to a `String` cannot fail: what `write!` says of it is not looked at here.
+
 /// More intervals than this are counted, not listed.
 const MOST: usize = 12;
 
 /// The prefixes and ranges of a set of addresses: `10.0.0.0/24, 10.0.1.5-10.0.1.9`, or `any`.
 #[must_use]
 pub fn addresses(set: &Ranges<u128>, family: Family) -> String {
-    let others = Ranges::span(0, family.max()).subtract(set);
-    if others.is_empty() {
-        return "any".into();
+    let mut text = String::new();
+    push_addresses(&mut text, set, family);
+    text
+}
+
+fn push_addresses(text: &mut String, set: &Ranges<u128>, family: Family) {
+    // Of a few small ranges most addresses are left out.
+    let few = set.intervals().len() <= MOST && size(set) < family.max() / 4;
+    if !few {
+        let others = Ranges::span(0, family.max()).subtract(set);
+        if others.is_empty() {
+            text.push_str("any");
+            return;
+        }
+        // The world less a few hosts reads better by what is left out.
+        if size(&others) < size(set) && others.intervals().len() <= set.intervals().len() {
+            text.push_str("any but ");
+            return push_addresses(text, &others, family);
+        }
     }
-    // The world less a few hosts reads better by what is left out.
-    if size(&others) < size(set) && others.intervals().len() <= set.intervals().len() {
-        return format!("any but {}", addresses(&others, family));
-    }
-    list(set.intervals(), |&(lo, hi)| address_range(lo, hi, family))
+    list(text, set.intervals(), |text, &(lo, hi)| {
+        push_range(text, lo, hi, family);
+    });
 }
 
 fn size(set: &Ranges<u128>) -> u128 {
@@ -52,33 +68,46 @@ fn subnets(lo: u128, hi: u128, family: Family) -> Vec<Prefix> {
     }
 }
 
-fn address_range(lo: u128, hi: u128, family: Family) -> String {
-    if lo == hi {
-        return family.address(lo).to_string();
-    }
-    match subnets(lo, hi, family).as_slice() {
-        [one] => one.to_string(),
-        _ => format!("{}-{}", family.address(lo), family.address(hi)),
-    }
+fn push_range(text: &mut String, lo: u128, hi: u128, family: Family) {
+    let first = family.address(lo);
+    let _ = if lo == hi {
+        write!(text, "{first}")
+    } else {
+        match subnets(lo, hi, family).as_slice() {
+            [one] => write!(text, "{one}"),
+            _ => write!(text, "{first}-{}", family.address(hi)),
+        }
+    };
 }
 
 /// `443, 2379-2380`, or `any`.
 #[must_use]
 pub fn ports(set: &Ranges<u16>) -> String {
-    if set.is_full() {
-        return "any".into();
-    }
-    list(set.intervals(), |&(lo, hi)| {
-        PortRange { lo, hi }.to_string()
-    })
+    let mut text = String::new();
+    push_ports(&mut text, set);
+    text
 }
 
-fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
-    let mut text: Vec<String> = items.iter().take(MOST).map(show).collect();
-    if let Some(more) = items.len().checked_sub(MOST).filter(|&n| n > 0) {
-        text.push(format!("… {more} more"));
+fn push_ports(text: &mut String, set: &Ranges<u16>) {
+    if set.is_full() {
+        text.push_str("any");
+        return;
     }
-    text.join(", ")
+    list(text, set.intervals(), |text, &(lo, hi)| {
+        let _ = write!(text, "{}", PortRange { lo, hi });
+    });
+}
+
+fn list<T>(text: &mut String, items: &[T], show: impl Fn(&mut String, &T)) {
+    for (at, item) in items.iter().take(MOST).enumerate() {
+        if at > 0 {
+            text.push_str(", ");
+        }
+        show(text, item);
+    }
+    if let Some(more) = items.len().checked_sub(MOST).filter(|&n| n > 0) {
+        let _ = write!(text, ", … {more} more");
+    }
 }
 
 /// `S`, `SA`, … in the order of [`tcp_flags::LETTERS`]; `none` without any.
@@ -97,24 +126,29 @@ pub fn flags(flags: u8) -> String {
 }
 
 pub(super) fn protocols(set: ByteSet) -> String {
+    let mut text = String::new();
+    push_protocols(&mut text, set);
+    text
+}
+
+fn push_protocols(text: &mut String, set: ByteSet) {
     if set == ByteSet::FULL {
-        return "any protocol".into();
+        text.push_str("any protocol");
+        return;
     }
-    let outside = set.complement();
-    let (count, numbers) = if outside.len() < set.len() {
-        ("any protocol but ", outside)
-    } else {
-        ("", set)
-    };
+    let mut numbers = set;
+    if set.complement().len() < set.len() {
+        text.push_str("any protocol but ");
+        numbers = set.complement();
+    }
     let names: Vec<_> = numbers.iter().map(Protocol).collect();
-    format!(
-        "{count}{}",
-        list(&names, |p| match p.0 {
-            94 => "94 (ipip)".into(),
-            4 => "4 (ipencap)".into(),
-            _ => p.to_string(),
-        })
-    )
+    list(text, &names, |text, p| {
+        let _ = match p.0 {
+            94 => text.write_str("94 (ipip)"),
+            4 => text.write_str("4 (ipencap)"),
+            _ => write!(text, "{p}"),
+        };
+    });
 }
 
 /// `tcp 10.0.0.5:40000 > 10.0.0.9:6443 in=eth0 state=NEW flags=S`: what `portwright trace` takes.
@@ -175,24 +209,25 @@ impl Cube {
     /// One line: `10.0.0.0/24 → any, tcp 2379-2380, state new`.
     #[must_use]
     pub fn describe(&self, family: Family) -> String {
-        let mut text = format!(
-            "{} → {}, {}",
-            addresses(&self.source, family),
-            addresses(&self.destination, family),
-            protocols(self.protocol)
-        );
+        let mut text = String::new();
+        push_addresses(&mut text, &self.source, family);
+        text.push_str(" → ");
+        push_addresses(&mut text, &self.destination, family);
+        text.push_str(", ");
+        push_protocols(&mut text, self.protocol);
         let icmp = self.protocol.iter().all(|p| Protocol(p).is_icmp());
         let (source, destination) = if icmp {
             ("type ", "code ")
         } else {
             ("from port ", "")
         };
-        // Writing to a String cannot fail.
         if !self.destination_port.is_full() {
-            let _ = write!(text, " {destination}{}", ports(&self.destination_port));
+            let _ = write!(text, " {destination}");
+            push_ports(&mut text, &self.destination_port);
         }
         if !self.source_port.is_full() {
-            let _ = write!(text, ", {source}{}", ports(&self.source_port));
+            let _ = write!(text, ", {source}");
+            push_ports(&mut text, &self.source_port);
         }
         if let Some(state) = self.states() {
             let _ = write!(text, ", state {state}");
