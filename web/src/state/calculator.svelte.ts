@@ -4,6 +4,7 @@ import type { Detected } from '../engine/types';
 import { EXAMPLE_SITE, type ExampleSystem } from '../example';
 import { type Place, Project } from './project.svelte';
 import { Session } from './session.svelte';
+import { Settings } from './settings.svelte';
 import { RESULT_PANEL, View, tabId } from './view.svelte';
 
 /** Larger files are refused: the engine's memory never shrinks. */
@@ -12,13 +13,14 @@ const MAX_MEGABYTES = 16;
 /** One calculator on a page: what was put in, what the engine says, what is looked at. */
 export class Calculator {
   project = new Project();
-  session = new Session(this.project);
-  view = new View(this.project);
+  settings = new Settings();
+  session = new Session(this.project, this.settings);
+  view = new View(this.project, this.settings);
 
   /** Starts to follow changes; to be called where effects live. */
   follow(): void {
     this.session.follow();
-    this.view.follow();
+    this.settings.follow();
   }
 
   /** Opens files; `place` is where a text goes whose format nobody recognises. */
@@ -36,18 +38,18 @@ export class Calculator {
     this.view.notices = notices;
     if (texts.length === 0) return;
     const detected = await this.session.detect(texts);
-    texts.forEach((text, index) => this.#add(text, detected[index], place));
+    this.project.together(() => texts.forEach((text, index) => this.#add(text, detected[index], place)));
   }
 
   /** Opens the example's inventories. */
   openExample(): void {
-    for (const text of EXAMPLE_SITE) this.project.add({ ...text, place: 'inventory' });
+    this.project.together(() => EXAMPLE_SITE.forEach((text) => this.project.add({ ...text, place: 'inventory' })));
     this.#show('inventory');
   }
 
   /** Opens the exports of one host of the example. */
   openSystem({ host, exports }: ExampleSystem): void {
-    for (const text of exports) this.project.add({ ...text, place: 'exports', guards: { host } });
+    this.project.together(() => exports.forEach((text) => this.project.add({ ...text, place: 'exports', guards: { host } })));
     this.#show('exports');
   }
 
@@ -57,7 +59,7 @@ export class Calculator {
     this.view.pane = 'inputs';
   }
 
-  /** Forgets input and results; cannot be undone, so the page asks before. */
+  /** Forgets input and results; one step back brings them back. */
   clear(): void {
     this.project.clear();
     this.view.selection = this.view.document = this.view.target = undefined;

@@ -1,7 +1,8 @@
 import { Crashed, EngineClient, type EngineState, type Reply, Superseded } from '../engine/client';
-import type { CatalogResult, CodeData, Detected, DiagnosticData, FindingData, GuardData, LintResult, Place, ResolveResult } from '../engine/types';
+import type { CatalogResult, CodeData, Detected, DiagnosticData, Document, FindingData, GuardData, LintResult, Place, ResolveResult, SiteInput } from '../engine/types';
 import { flowRows } from '../text/flows';
 import type { Guards, Project } from './project.svelte';
+import type { Settings } from './settings.svelte';
 
 /** A finding with a key that is unique among its fellows. */
 export interface FindingRow {
@@ -54,24 +55,37 @@ export class Session {
   #codes = new Map<string, Promise<CodeData | undefined>>();
   #client: EngineClient;
   #project: Project;
+  #settings: Settings;
   #debounce: ReturnType<typeof setTimeout> | undefined;
   #generation = 0;
 
-  constructor(project: Project) {
+  /** The site as the engine takes it. */
+  site = $derived.by<SiteInput>(() => {
+    const { inventory, catalogs, parameters, mode } = this.#project;
+    return {
+      documents: [...inventory],
+      catalogs: [...catalogs],
+      parameters: Object.entries(parameters).map(([id, value]) => ({ id, value })),
+      mode: mode ?? null,
+      language: this.#settings.language,
+    };
+  });
+
+  constructor(project: Project, settings: Settings) {
     this.#project = project;
+    this.#settings = settings;
     this.#client = new EngineClient((state) => (this.engine = state));
   }
 
   /** Follows the project; to be called where effects live. */
   follow(): void {
     $effect(() => {
-      void [this.#project.site, this.#project.systems, this.#project.exports];
+      void [this.site, this.#project.systems, this.#project.exports];
       clearTimeout(this.#debounce);
       this.#debounce = setTimeout(() => void this.compute(), DEBOUNCE_MS);
     });
     $effect(() => {
-      const { language, catalogs } = this.#project;
-      void this.#askCatalog(this.#catalogName, language, catalogs);
+      void this.#askCatalog(this.#catalogName, this.#settings.language, [...this.#project.catalogs]);
     });
     $effect(() => () => this.#client.close());
   }
@@ -113,7 +127,7 @@ export class Session {
   /** What texts are; an unknown kind where the engine cannot say. */
   async detect(documents: { name: string; text: string }[]): Promise<Detected[]> {
     try {
-      const { result } = await this.#client.ask({ operation: 'detect', documents, site: this.#project.site });
+      const { result } = await this.#client.ask({ operation: 'detect', documents, site: this.site });
       return result?.documents ?? [];
     } catch {
       return [];
@@ -136,7 +150,8 @@ export class Session {
   }
 
   async #detect(current: () => boolean): Promise<void> {
-    const { texts, site } = this.#project;
+    const { site } = this;
+    const { texts } = this.#project;
     if (texts.length === 0) return;
     const { result } = await this.#client.ask({ operation: 'detect', documents: texts, site }, PROJECT);
     if (!result || !current()) return;
@@ -145,7 +160,8 @@ export class Session {
   }
 
   async #resolveAndLint(current: () => boolean): Promise<void> {
-    const { site, systems, inventory } = this.#project;
+    const { site } = this;
+    const { systems, inventory } = this.#project;
     if (inventory.length === 0) return this.#forget();
 
     const resolving = await this.#client.ask({ operation: 'resolve', site }, PROJECT);
@@ -174,7 +190,7 @@ export class Session {
   #preselect(): void {
     for (const { name, guards } of this.#project.exports) {
       const stands = guards ? undefined : this.#stands(name);
-      if (stands) this.#project.guard(name, stands);
+      if (stands) this.#project.guard(name, stands, true);
     }
   }
 
@@ -187,7 +203,7 @@ export class Session {
     return host && this.resolved?.hosts.some((known) => known.name === host) ? { host } : undefined;
   }
 
-  async #askCatalog(name: string, language: Project['language'], catalogs: Project['catalogs']): Promise<void> {
+  async #askCatalog(name: string, language: Settings['language'], catalogs: Document[]): Promise<void> {
     this.#client.supersede(CATALOG);
     try {
       const { result } = await this.#client.ask({ operation: 'catalog', name, language, catalogs }, CATALOG);

@@ -2,12 +2,10 @@ import { MediaQuery } from 'svelte/reactivity';
 
 import { messages } from '../text/messages';
 import type { Project } from './project.svelte';
+import type { Settings } from './settings.svelte';
 
 /** What is chosen: a rule or a finding. */
 export type Selection = { kind: 'flow'; id: string } | { kind: 'finding'; key: string };
-
-/** Colours. */
-export type Theme = 'auto' | 'light' | 'dark';
 
 /** The tabs of the middle pane. */
 export type ResultTab = 'rules' | 'findings' | 'messages';
@@ -23,8 +21,6 @@ export function tabId(panel: string, tab: string): string {
   return `${panel}-tab-${tab}`;
 }
 
-const THEME_KEY = 'portwright.theme';
-
 /** What the user looks at: nothing of it is part of the project. */
 export class View {
   tab = $state<ResultTab>('rules');
@@ -35,17 +31,18 @@ export class View {
   document = $state<string | undefined>(undefined);
   /** A line to go to, in the editor or in the export's text; a new object each time. */
   target = $state.raw<{ source: string; line: number } | undefined>(undefined);
-  theme = $state<Theme>(readTheme());
   /** What could not be opened. */
   notices = $state.raw<string[]>([]);
-  /** The words in the language of the project. */
-  words = $derived.by(() => messages[this.#project.language]);
+  /** The words in the reader's language. */
+  words = $derived.by(() => messages[this.#settings.language]);
 
   #narrow = new MediaQuery('max-width: 799px');
   #project: Project;
+  #settings: Settings;
 
-  constructor(project: Project) {
+  constructor(project: Project, settings: Settings) {
     this.#project = project;
+    this.#settings = settings;
   }
 
   /** The panes that have a tab of their own. */
@@ -56,17 +53,6 @@ export class View {
   /** The pane whose tab is chosen. */
   get front(): Pane {
     return this.panes.includes(this.pane) ? this.pane : 'results';
-  }
-
-  /** Keeps the document's element in step; to be called where effects live. */
-  follow(): void {
-    $effect(() => {
-      document.documentElement.lang = this.#project.language === 'zh' ? 'zh-CN' : 'en';
-    });
-    $effect(() => {
-      document.documentElement.dataset.theme = this.theme;
-      storeTheme(this.theme);
-    });
   }
 
   /** Chooses a rule or a finding; on a narrow screen the details come forward. */
@@ -91,23 +77,5 @@ export class View {
       this.document = source;
       this.pane = 'inputs';
     }
-  }
-}
-
-/** Storage may be forbidden: the theme is then not remembered. */
-function readTheme(): Theme {
-  try {
-    const stored = localStorage.getItem(THEME_KEY);
-    return stored === 'light' || stored === 'dark' ? stored : 'auto';
-  } catch {
-    return 'auto';
-  }
-}
-
-function storeTheme(theme: Theme): void {
-  try {
-    localStorage.setItem(THEME_KEY, theme);
-  } catch {
-    return;
   }
 }

@@ -8,6 +8,8 @@ const en = {
   verify: 'Verify',
   verifyHow:
     'The page carries a Content-Security-Policy with connect-src ‘self’: the browser itself refuses every request to anywhere else. Open the developer tools (F12), choose Network, and work: nothing is sent. You can also go offline now; the page keeps working.',
+  undo: 'Undo',
+  redo: 'Redo',
   startOver: 'Start over',
   panes: { inputs: 'Input', results: 'Results', inspector: 'Details' },
 
@@ -167,6 +169,8 @@ const zh: Messages = {
   verify: '如何验证',
   verifyHow:
     '本页面带有 connect-src ‘self’ 的内容安全策略（CSP）：浏览器会拒绝发往其他任何地址的请求。打开开发者工具（F12）的“网络”面板再操作：不会有数据发出。现在断网，页面仍可使用。',
+  undo: '撤销',
+  redo: '重做',
   startOver: '重新开始',
   panes: { inputs: '输入', results: '结果', inspector: '详情' },
 
