@@ -2,13 +2,18 @@ import { createContext, tick } from 'svelte';
 
 import type { Detected } from '../engine/types';
 import { EXAMPLE_SITE, type ExampleSystem } from '../example';
+import { download } from '../text/download';
+import { Keeper } from './keeper.svelte';
 import { type Place, Project } from './project.svelte';
+import { NotOpened, type Opened, fromFile, isFile, isLink, toFile } from './saved';
 import { Session } from './session.svelte';
 import { Settings } from './settings.svelte';
 import { RESULT_PANEL, View, tabId } from './view.svelte';
 
 /** Larger files are refused: the engine's memory never shrinks. */
 const MAX_MEGABYTES = 16;
+/** Programs for mail and chat cut links that are longer. */
+const LONG_LINK = 8000;
 
 /** One calculator on a page: what was put in, what the engine says, what is looked at. */
 export class Calculator {
@@ -16,11 +21,44 @@ export class Calculator {
   settings = new Settings();
   session = new Session(this.project, this.settings);
   view = new View(this.project, this.settings);
+  keeper = new Keeper(this.project, () => this.#madeWith());
 
   /** Starts to follow changes; to be called where effects live. */
   follow(): void {
     this.session.follow();
     this.settings.follow();
+    this.keeper.follow();
+    void this.#restore();
+  }
+
+  /** The address has changed: it may carry a document. */
+  followAddress(): void {
+    if (isLink(location.hash)) void this.#restore();
+  }
+
+  /** Puts the document into the address and copies the link. */
+  async share(): Promise<void> {
+    const { words } = this.view;
+    const { link, removed } = await this.keeper.share();
+    const copied = await navigator.clipboard.writeText(link).then(
+      () => true,
+      () => false,
+    );
+    const left = this.project.exports.length;
+    this.view.tell([
+      copied ? words.linkCopied : words.linkInAddress,
+      words.linkHolds,
+      ...(left > 0 ? [words.linkWithout(left)] : []),
+      ...(removed > 0 ? [words.secretsRemoved(removed)] : []),
+      ...(link.length > LONG_LINK ? [words.linkLong((link.length / 1000).toFixed(0))] : []),
+    ]);
+  }
+
+  /** Saves the project as a file. */
+  save(): void {
+    const { text, removed } = toFile(this.project.content, this.#madeWith());
+    download('project.portwright.json', text, 'application/json');
+    this.view.tell([this.view.words.saved, ...(removed > 0 ? [this.view.words.secretsRemoved(removed)] : [])]);
   }
 
   /** Opens files; `place` is where a text goes whose format nobody recognises. */
@@ -36,6 +74,8 @@ export class Calculator {
       }
     }
     this.view.notices = notices;
+    const project = texts.find(({ text }) => isFile(text));
+    if (project) return this.#openProject(project.name, () => fromFile(project.text));
     if (texts.length === 0) return;
     const detected = await this.session.detect(texts);
     this.project.together(() => texts.forEach((text, index) => this.#add(text, detected[index], place)));
@@ -62,10 +102,32 @@ export class Calculator {
   /** Forgets input and results; one step back brings them back. */
   clear(): void {
     this.project.clear();
-    this.view.selection = this.view.document = this.view.target = undefined;
-    this.view.filter = '';
-    this.view.tab = 'rules';
-    this.view.pane = 'results';
+    this.view.forget();
+  }
+
+  async #restore(): Promise<void> {
+    await this.#openProject(this.view.words.thisLink, () => this.keeper.restore());
+  }
+
+  /** Puts a saved document in the place of the present one, which is one step back. */
+  async #openProject(name: string, read: () => Opened | undefined | Promise<Opened | undefined>): Promise<void> {
+    const { words } = this.view;
+    try {
+      const opened = await read();
+      if (!opened) return;
+      this.keeper.madeWith = opened.madeWith;
+      this.project.replace(opened.content);
+      this.view.forget();
+      if (opened.left > 0) this.view.tell([words.exportsLeft(opened.left)]);
+    } catch (error) {
+      if (!(error instanceof NotOpened)) throw error;
+      this.view.notices = [...this.view.notices, error.why === 'newer' ? words.projectNewer(name, error.detail) : words.projectDamaged(name, error.detail)];
+    }
+  }
+
+  #madeWith(): { catalog: string; version: string } | undefined {
+    const { resolved } = this.session;
+    return resolved && { catalog: resolved.catalog, version: resolved.catalog_version };
   }
 
   #add(text: { name: string; text: string }, detected: Detected | undefined, fallback: Place): void {

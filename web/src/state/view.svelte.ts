@@ -33,6 +33,8 @@ export class View {
   target = $state.raw<{ source: string; line: number } | undefined>(undefined);
   /** What could not be opened. */
   notices = $state.raw<string[]>([]);
+  /** What has been done, until it is dismissed or something else is done. */
+  told = $state.raw<string[]>([]);
   /** The words in the reader's language. */
   words = $derived.by(() => messages[this.#settings.language]);
 
@@ -53,6 +55,20 @@ export class View {
   /** The pane whose tab is chosen. */
   get front(): Pane {
     return this.panes.includes(this.pane) ? this.pane : 'results';
+  }
+
+  /** Says what has been done. */
+  tell(sentences: string[]): void {
+    this.told = sentences;
+  }
+
+  /** Looks at nothing in particular: another project has been opened. */
+  forget(): void {
+    this.selection = this.document = this.target = undefined;
+    this.filter = '';
+    this.told = [];
+    this.tab = 'rules';
+    this.pane = 'results';
   }
 
   /** Chooses a rule or a finding; on a narrow screen the details come forward. */
