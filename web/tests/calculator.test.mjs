@@ -132,6 +132,7 @@ test('bad input: place, remedy, and the last usable result, marked', async () =>
   await rules.first().waitFor();
   const before = await rules.count();
   await page.getByRole('button', { name: /^cluster-config\.yaml/ }).click();
+  await page.getByRole('button', { name: 'Text', exact: true }).click();
   await editor('cluster-config.yaml').fill('clusters: [');
   const alert = page.getByRole('alert').filter({ hasText: 'cannot be used' });
   await alert.waitFor();

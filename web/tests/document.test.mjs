@@ -178,6 +178,7 @@ test('a link of the first format opens, and says that it was made with another c
   await page.getByText('Made with the catalogue dce 4.9').waitFor();
   assert.equal(await cni(page).inputValue(), 'cilium');
   await page.getByRole('button', { name: /^first\.yaml/ }).click();
+  await page.getByRole('button', { name: 'Text', exact: true }).click();
   assert.match(await page.getByRole('textbox', { name: 'Text of first.yaml' }).inputValue(), /clusterName: unseen/);
   assert.deepEqual(problems, []);
 });

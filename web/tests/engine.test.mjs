@@ -36,6 +36,7 @@ async function write(text) {
   let workers = 0;
   page.on('worker', () => (workers += 1));
   await page.getByRole('main').getByRole('button', { name: /^Write an inventory/ }).click();
+  await page.getByRole('button', { name: 'Text', exact: true }).click();
   const editor = page.getByRole('textbox', { name: /^Text of/ });
   await page.getByText('This inventory needs no rules').waitFor();
   const first = workers;

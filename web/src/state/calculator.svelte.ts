@@ -3,6 +3,7 @@ import { createContext, tick } from 'svelte';
 import type { Detected } from '../engine/types';
 import { EXAMPLE_SITE, type ExampleSystem } from '../example';
 import { download } from '../text/download';
+import { TABLE_HEADER } from '../text/table';
 import { Keeper } from './keeper.svelte';
 import { type Place, Project } from './project.svelte';
 import { NotOpened, type Opened, fromFile, isFile, isLink, toFile } from './saved';
@@ -96,6 +97,15 @@ export class Calculator {
   /** Puts a first text of the user's own into the editor. */
   write(text: string): void {
     this.view.document = this.project.add({ name: this.view.words.newDocument, text, place: 'inventory' });
+    this.view.pane = 'inputs';
+  }
+
+  /** Begins a table of hosts. */
+  writeTable(): void {
+    let name = 'hosts.csv';
+    for (let number = 2; this.project.find(name); number += 1) name = `hosts-${number}.csv`;
+    this.view.document = this.project.add({ name, text: TABLE_HEADER, place: 'inventory' });
+    this.view.asText = false;
     this.view.pane = 'inputs';
   }
 

@@ -29,6 +29,8 @@ export class View {
   selection = $state.raw<Selection | undefined>(undefined);
   /** Name of the inventory text in the editor. */
   document = $state<string | undefined>(undefined);
+  /** Whether it is edited as text although it could be as a table. */
+  asText = $state(false);
   /** A line to go to, in the editor or in the export's text; a new object each time. */
   target = $state.raw<{ source: string; line: number } | undefined>(undefined);
   /** What could not be opened. */
@@ -91,6 +93,7 @@ export class View {
       this.pane = 'results';
     } else if (this.#project.find(source)) {
       this.document = source;
+      this.asText = true;
       this.pane = 'inputs';
     }
   }

@@ -1,4 +1,4 @@
-import { readTable, setCell } from './table';
+import { readTable, setCells } from './table';
 
 /** Parts of key names whose values are secret: the engine hides the same (core/src/site/secret.rs). */
 const KEY = /(?<![\w.-])([\w.-]{0,200}?(?:pass|secret|token|access_?key|private_key|credential|vault|datasourcename|api_?key)[\w.-]{0,200})(["']?)([ \t]*(?:=|:(?=[\s"'{[])))/gi;
@@ -121,12 +121,7 @@ function blockEnd(text: string, key: number, lineEnd: number, none: number): num
 function columns(text: string, remove: () => string, count: () => number): { text: string; removed: number } {
   const table = readTable(text);
   const secret = table?.header.flatMap((name, column) => (name !== '' && `${name}:\n`.search(KEY) >= 0 ? [column] : [])) ?? [];
-  let clean = text;
-  for (const column of secret) {
-    const rows = readTable(clean)?.rows ?? [];
-    for (let row = rows.length - 1; row >= 0; row -= 1) {
-      if (rows[row]?.cells[column]) clean = setCell(clean, row, column, remove());
-    }
-  }
+  const filled = secret.flatMap((column) => table?.rows.flatMap(({ cells }, row) => (cells[column] && cells[column] !== REMOVED ? [{ row, column, value: remove() }] : [])) ?? []);
+  const clean = filled.length > 0 ? setCells(text, filled) : text;
   return { text: clean, removed: count() };
 }

@@ -110,14 +110,34 @@ function field(text: string, start: number, delimiter: string): [string, number]
   return [value, at];
 }
 
+/** A cell and what it is to hold. */
+export interface CellChange {
+  row: number;
+  column: number;
+  value: string;
+}
+
 /** The text with one cell changed; every other row stays as it is written. */
 export function setCell(text: string, row: number, column: number, value: string): string {
-  const old = readTable(text)?.rows[row];
-  if (!old) return text;
-  const cells = [...old.cells];
-  while (cells.length <= column) cells.push('');
-  cells[column] = value;
-  return text.slice(0, old.start) + written(cells, text) + text.slice(old.end);
+  return setCells(text, [{ row, column, value }]);
+}
+
+/** The text with cells changed; every other row stays as it is written. */
+export function setCells(text: string, changes: CellChange[]): string {
+  const rows = readTable(text)?.rows ?? [];
+  let changed = text;
+  // From the end, so that what is before stays where it is.
+  for (const at of [...new Set(changes.map(({ row }) => row))].sort((a, b) => b - a)) {
+    const old = rows[at];
+    if (!old) continue;
+    const cells = [...old.cells];
+    for (const { column, value } of changes.filter(({ row }) => row === at)) {
+      while (cells.length <= column) cells.push('');
+      cells[column] = value;
+    }
+    changed = changed.slice(0, old.start) + written(cells, text) + changed.slice(old.end);
+  }
+  return changed;
 }
 
 /** The text with rows added at its end, each given by what its columns mean. A column that is missing is added. */
