@@ -24,7 +24,7 @@ after(async () => {
 });
 
 const choose = (page, place, files) => page.locator(`input[data-place=${place}]`).setInputFiles(files);
-const rules = (page) => page.getByRole('tabpanel').locator('tbody tr');
+const rules = (page) => page.getByRole('tabpanel').locator('tbody tr.rule');
 const count = async (page) => Number(/(\d+) rules/.exec(await page.getByRole('status').last().textContent())?.[1]);
 const waitForCount = (page, wanted, is = true) =>
   page.waitForFunction(([n, yes]) => [...document.querySelectorAll('[role=status]')].some((e) => e.textContent.includes(`${n} rules`)) === yes, [wanted, is]);

@@ -20,7 +20,7 @@ after(async () => {
 });
 
 const file = (name, text) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(text) });
-const rules = (page) => page.getByRole('tabpanel').locator('tbody tr');
+const rules = (page) => page.getByRole('tabpanel').locator('tbody tr.rule');
 const cell = (page, row, column) => page.locator(`[data-cell="${row} ${column}"]`);
 const hosts = (page) => page.getByRole('table', { name: /^Hosts of/ }).getByRole('row');
 

@@ -1,6 +1,7 @@
 import { Crashed, EngineClient, type EngineState, type Reply, Superseded } from '../engine/client';
 import type { CatalogResult, CodeData, Detected, DiagnosticData, Document, FindingData, GuardData, LintResult, Place, ResolveResult, SiteInput } from '../engine/types';
 import { flowRows } from '../text/flows';
+import { type Judged, flowStates } from '../text/states';
 import type { Guards, Project } from './project.svelte';
 import type { Settings } from './settings.svelte';
 
@@ -37,6 +38,8 @@ export class Session {
 
   rows = $derived(this.resolved ? flowRows(this.resolved) : []);
   findings = $derived.by<FindingRow[]>(() => numbered(this.linted?.findings ?? []));
+  /** What the exports do with each rule; empty until one is loaded. */
+  states = $derived.by<Map<string, Judged>>(() => (this.linted ? flowStates(this.rows, this.linted, this.#lintSaid, this.resolved?.hosts ?? []) : new Map()));
   diagnostics = $derived.by<DiagnosticData[]>(() => distinct([...this.#resolveSaid, ...this.#lintSaid]));
   errors = $derived(this.diagnostics.filter(({ severity }) => severity === 'error'));
   notUnderstood = $derived.by(() => {

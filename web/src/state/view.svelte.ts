@@ -4,11 +4,11 @@ import { messages } from '../text/messages';
 import type { Project } from './project.svelte';
 import type { Settings } from './settings.svelte';
 
-/** What is chosen: a rule or a finding. */
-export type Selection = { kind: 'flow'; id: string } | { kind: 'finding'; key: string };
+/** What is chosen: a rule, the rules of a pair of groups, or a finding. */
+export type Selection = { kind: 'pair'; from: string; to: string } | { kind: 'flow'; id: string } | { kind: 'finding'; key: string };
 
 /** The tabs of the middle pane. */
-export type ResultTab = 'rules' | 'findings' | 'messages';
+export type ResultTab = 'rules' | 'matrix' | 'findings' | 'trace' | 'whatif' | 'messages';
 
 /** The panes: a narrow screen shows one of them, a middling one the inspector beside one of the others. */
 export type Pane = 'inputs' | 'results' | 'inspector';
