@@ -1,7 +1,7 @@
 import { createContext, tick } from 'svelte';
 
 import type { Detected } from '../engine/types';
-import { EXAMPLE_SITE, type ExampleSystem } from '../example';
+import type { ExampleSystem } from '../example';
 import { download } from '../text/download';
 import { TABLE_HEADER } from '../text/table';
 import { Keeper } from './keeper.svelte';
@@ -22,6 +22,8 @@ export class Calculator {
   settings = new Settings();
   session = new Session(this.project, this.settings);
   view = new View(this.project, this.settings);
+  /** The example, once it is there. */
+  example = $state.raw<typeof import('../example') | undefined>(undefined);
   keeper = new Keeper(this.project, () => this.#madeWith());
 
   /** Starts to follow changes; to be called where effects live. */
@@ -30,6 +32,10 @@ export class Calculator {
     this.settings.follow();
     this.keeper.follow();
     void this.#restore();
+    // Not at once: the engine and what was shared come first.
+    $effect(() => {
+      if (this.session.resolved) void this.#loadExample();
+    });
   }
 
   /** The address has changed: it may carry a document. */
@@ -83,9 +89,16 @@ export class Calculator {
   }
 
   /** Opens the example's inventories. */
-  openExample(): void {
+  async openExample(): Promise<void> {
+    const { EXAMPLE_SITE } = await this.#loadExample();
     this.project.together(() => EXAMPLE_SITE.forEach((text) => this.project.add({ ...text, place: 'inventory' })));
     this.#show('inventory');
+  }
+
+  /** The example is no part of what the page needs to start. */
+  async #loadExample(): Promise<typeof import('../example')> {
+    this.example ??= await import('../example');
+    return this.example;
   }
 
   /** Opens the exports of one host of the example. */

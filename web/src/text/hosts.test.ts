@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { EXAMPLE_SITE, TEMPLATE } from '../example';
+import { EXAMPLE_SITE } from '../example';
+import { TEMPLATE } from '../template';
 import { hostTable } from './hosts';
 
 const CONFIG = `kind: ClusterConfig
