@@ -9,7 +9,9 @@ import { type Place, Project } from './project.svelte';
 import { NotOpened, type Opened, fromFile, isFile, isLink, toFile } from './saved';
 import { Session } from './session.svelte';
 import { Settings } from './settings.svelte';
+import { Tracer } from './tracer.svelte';
 import { RESULT_PANEL, View, tabId } from './view.svelte';
+import { WhatIf } from './whatif.svelte';
 
 /** Larger files are refused: the engine's memory never shrinks. */
 const MAX_MEGABYTES = 16;
@@ -22,6 +24,8 @@ export class Calculator {
   settings = new Settings();
   session = new Session(this.project, this.settings);
   view = new View(this.project, this.settings);
+  tracer = new Tracer(this.project, this.session);
+  whatIf = new WhatIf(this.project, this.session);
   /** The example, once it is there. */
   example = $state.raw<typeof import('../example') | undefined>(undefined);
   keeper = new Keeper(this.project, () => this.#madeWith());
@@ -31,6 +35,7 @@ export class Calculator {
     this.session.follow();
     this.settings.follow();
     this.keeper.follow();
+    this.tracer.follow();
     void this.#restore();
     // Not at once: the engine and what was shared come first.
     $effect(() => {

@@ -163,9 +163,11 @@ export class Project {
     else this.#change({ exports });
   }
 
-  /** Overrules detection of an export's format, or leaves it to detection again. */
+  /** Overrules detection of an export's format, or leaves it to detection again; those of one system are read alike. */
   read(name: string, dialect: string | undefined): void {
-    this.#change({ exports: this.exports.map((text) => (text.name === name ? { ...text, dialect } : text)) });
+    const guards = this.exports.find((text) => text.name === name)?.guards;
+    const alike = (text: ExportText) => text.name === name || (guards !== undefined && sameGuards(text.guards, guards));
+    this.#change({ exports: this.exports.map((text) => (alike(text) ? { ...text, dialect } : text)) });
   }
 
   /** Sets a parameter; without a value it is as the site says. */

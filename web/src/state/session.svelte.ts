@@ -1,9 +1,10 @@
 import { Crashed, EngineClient, type EngineState, type Reply, Superseded } from '../engine/client';
-import type { CatalogResult, CodeData, Detected, DiagnosticData, Document, FindingData, GuardData, LintResult, Place, ResolveResult, SiteInput } from '../engine/types';
+import type { CatalogResult, CodeData, Detected, DiagnosticData, Document, ExportInput, FindingData, GuardData, LintResult, Place, ResolveResult, SiteInput } from '../engine/types';
 import { flowRows } from '../text/flows';
 import { type Judged, flowStates } from '../text/states';
 import type { Guards, Project } from './project.svelte';
 import type { Settings } from './settings.svelte';
+import type { Trace } from './tracer.svelte';
 
 /** A finding with a key that is unique among its fellows. */
 export interface FindingRow {
@@ -14,6 +15,7 @@ export interface FindingRow {
 /** Topics: what is asked on them is of no use once the project, or what decides the catalogue, has changed. */
 const PROJECT = 'project';
 const CATALOG = 'catalog';
+const TRACE = 'trace';
 /** A pause in typing after which the engine is asked. */
 const DEBOUNCE_MS = 150;
 /** Work that takes longer is announced. */
@@ -134,6 +136,19 @@ export class Session {
       return result?.documents ?? [];
     } catch {
       return [];
+    }
+  }
+
+  /** A packet's way through a system; none when the engine was stopped over it. */
+  async trace({ documents = [], dialect }: ExportInput, packet: string): Promise<Trace | undefined> {
+    this.#client.supersede(TRACE);
+    try {
+      const { result, diagnostics } = await this.#client.ask({ operation: 'trace', documents, packet, dialect: dialect ?? null }, TRACE);
+      return { traced: result?.packets[0], diagnostics };
+    } catch (error) {
+      if (error instanceof Crashed) this.#crash();
+      else if (!(error instanceof Superseded)) throw error;
+      return undefined;
     }
   }
 

@@ -10,6 +10,8 @@ const LANGUAGES: readonly Language[] = ['en', 'zh'];
 export class Settings {
   theme = $state<Theme>(stored('portwright.theme', THEMES) ?? 'auto');
   language = $state<Language>(stored('portwright.language', LANGUAGES) ?? (navigator.language.startsWith('zh') ? 'zh' : 'en'));
+  /** Whether keys of one letter are shortcuts. */
+  letters = $state(stored('portwright.letters', ['on', 'off']) !== 'off');
 
   /** Keeps the page's element and what is stored in step; to be called where effects live. */
   follow(): void {
@@ -21,6 +23,7 @@ export class Settings {
       document.documentElement.dataset.theme = this.theme;
       store('portwright.theme', this.theme);
     });
+    $effect(() => store('portwright.letters', this.letters ? 'on' : 'off'));
   }
 }
 

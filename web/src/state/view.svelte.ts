@@ -33,6 +33,8 @@ export class View {
   asText = $state(false);
   /** A line to go to, in the editor or in the export's text; a new object each time. */
   target = $state.raw<{ source: string; line: number } | undefined>(undefined);
+  /** Whether the sheet of shortcuts is shown. */
+  help = $state(false);
   /** What could not be opened. */
   notices = $state.raw<string[]>([]);
   /** What has been done, until it is dismissed or something else is done. */

@@ -3,10 +3,11 @@ import { expect, test } from 'vitest';
 import type { ExportData, LintResult, ResolveResult } from '../engine/types';
 import { cell, findingsSheet, rulesSheet, toCsv, toMarkdown } from './csv';
 import { matcher } from './filter';
-import { flowRows, protocolName } from './flows';
+import { type FlowRow, flowRows, protocolName } from './flows';
 import { matrixOf, pairKey, services } from './matrix';
 import { messages } from './messages';
 import { flowStates } from './states';
+import { differences } from './whatif';
 
 const group = (id: string, title: string, roles: string[], ipv4: string[]) => ({ id, title, kind: 'hosts', roles, members: [`${id}-1`], ipv4, ipv6: [] });
 const RESULT: ResolveResult = {
@@ -116,6 +117,18 @@ test('the matrix has a cell for each pair, with its services', () => {
   expect([sources.length, destinations.length, cells.size]).toEqual([2, 2, 2]);
   expect(services(cells.get(pairKey('node', 'etcd')) ?? [], 'any')).toEqual(['TCP 2379-2380']);
   expect(services(cells.get(pairKey('etcd', 'node')) ?? [], 'any')).toEqual(['IP 4 (IP-in-IP) any']);
+});
+
+test('what came, what went, and whose addresses changed', () => {
+  const [a, b] = rows as [FlowRow, FlowRow];
+  const grown = { ...a, fromPrefixes: [...a.fromPrefixes, '10.0.0.9/32'], toPrefixes: ['10.0.0.2/32'] };
+  expect(differences(rows, rows)).toEqual([]);
+  expect(differences([a], [grown, b]).map(({ kind, row, gained, lost }) => [kind, row.flow.id, gained, lost])).toEqual([
+    ['added', 'b', [], []],
+    ['changed', 'a', ['10.0.0.9/32', '10.0.0.2/32'], ['10.0.0.1/32']],
+  ]);
+  expect(differences(rows, [b])).toEqual([{ kind: 'removed', row: a, gained: [], lost: [] }]);
+  expect(differences([a], [{ ...a, flow: { ...a.flow, need: 'optional' } }])).toHaveLength(1);
 });
 
 test('both languages say the same things', () => {
