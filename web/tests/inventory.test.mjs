@@ -150,3 +150,21 @@ test('inventories of other kinds are dropped anywhere and told apart', async () 
   await page.getByRole('button', { name: /^more\.csv csv/ }).waitFor();
   assert.deepEqual(problems, []);
 });
+
+test('a text that is pasted on the page is opened as what it is', async () => {
+  const { page, problems } = await open(browser.context, server.url);
+  await page.getByTestId('version').waitFor();
+  const paste = (text) =>
+    page.evaluate((text) => {
+      const data = new DataTransfer();
+      data.setData('text', text);
+      document.body.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+    }, text);
+  await paste(readFileSync(fixture('cluster-config.yaml'), 'utf8'));
+  await rules(page).first().waitFor();
+  await paste(readFileSync(fixture('master-a.iptables'), 'utf8'));
+  await page.getByRole('button', { name: /^pasted-2 iptables-save/ }).waitFor();
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('button', { name: /^pasted-2/ }).waitFor({ state: 'detached' });
+  assert.deepEqual(problems, []);
+});

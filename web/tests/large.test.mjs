@@ -79,7 +79,10 @@ test('thousands of rules, findings, hosts and lines: fewer than 150 rows are dra
   await page.locator('section li button').filter({ hasText: 'tcp 4999 ' }).click();
   await page.locator('[data-line="5000"].primary').waitFor();
   await drawn('section li button');
-  console.log(`longest gap between frames: ${Math.round(await longest())} ms`);
+  // The budget is 100 ms on a machine of its own; this one also runs the browser's driver and what else is tested.
+  const gap = Math.round(await longest());
+  console.log(`longest gap between frames: ${gap} ms`);
+  assert.ok(gap < 400, `${gap} ms`);
   assert.deepEqual(problems, []);
 });
 

@@ -17,6 +17,8 @@ import { WhatIf } from './whatif.svelte';
 const MAX_MEGABYTES = 16;
 /** Programs for mail and chat cut links that are longer. */
 const LONG_LINK = 8000;
+/** What a text is called that comes without a name. */
+const PASTED = 'pasted';
 
 /** One calculator on a page: what was put in, what the engine says, what is looked at. */
 export class Calculator {
@@ -86,11 +88,18 @@ export class Calculator {
       }
     }
     this.view.notices = notices;
-    const project = texts.find(({ text }) => isFile(text));
-    if (project) return this.#openProject(project.name, () => fromFile(project.text));
-    if (texts.length === 0) return;
-    const detected = await this.session.detect(texts);
-    this.project.together(() => texts.forEach((text, index) => this.#add(text, detected[index], place)));
+    await this.#openTexts(texts, place);
+  }
+
+  /** Opens a text that was pasted on the page. */
+  async paste(text: string): Promise<void> {
+    if (text.length > MAX_MEGABYTES * 1e6) {
+      this.view.notices = [this.view.words.tooLarge(PASTED, String(MAX_MEGABYTES))];
+      return;
+    }
+    let name = PASTED;
+    for (let number = 2; this.project.find(name); number += 1) name = `${PASTED}-${number}`;
+    await this.#openTexts([{ name, text }], 'inventory');
   }
 
   /** Opens the example's inventories. */
@@ -131,6 +140,14 @@ export class Calculator {
   clear(): void {
     this.project.clear();
     this.view.forget();
+  }
+
+  async #openTexts(texts: { name: string; text: string }[], place: Place): Promise<void> {
+    const project = texts.find(({ text }) => isFile(text));
+    if (project) return this.#openProject(project.name, () => fromFile(project.text));
+    if (texts.length === 0) return;
+    const detected = await this.session.detect(texts);
+    this.project.together(() => texts.forEach((text, index) => this.#add(text, detected[index], place)));
   }
 
   async #restore(): Promise<void> {
