@@ -50,6 +50,9 @@ test('from the example to a finding with its line and a witness; nothing goes wr
   await rules.first().waitFor();
   assert.match(await status.textContent(), /engine ready.*\d+ rules.*ms/s);
 
+  const heights = await rules.evaluateAll((rows) => [...new Set(rows.map((row) => Math.round(row.getBoundingClientRect().height)))]);
+  assert.deepEqual(heights, [66], 'what is drawn is computed from one height of rows');
+
   await rules.first().getByRole('button').click();
   await inspector.getByText('Published', { exact: true }).first().waitFor();
 
@@ -251,4 +254,21 @@ test('the matrix says the same as the rules, by state once an export is loaded, 
   await page.keyboard.press('ArrowRight');
   assert.notEqual(await page.evaluate(() => document.activeElement.textContent), await first.textContent());
   assert.deepEqual(problems, []);
+});
+
+test('once the engine is there, the page does without its server', async () => {
+  const { page } = await open(browser.context, server.url);
+  const { rules, findings, inspector } = parts(page);
+  await page.getByTestId('version').waitFor();
+  await page.waitForLoadState('networkidle');
+  await browser.context.setOffline(true);
+  try {
+    await page.getByRole('main').getByRole('button', { name: 'Load the example' }).click();
+    await rules.first().waitFor();
+    await page.getByRole('button', { name: 'Load the export of g-master2' }).click();
+    await findings.first().click();
+    await inspector.locator('.markdown p').first().waitFor();
+  } finally {
+    await browser.context.setOffline(false);
+  }
 });

@@ -39,9 +39,11 @@ export class Calculator {
     this.keeper.follow();
     this.tracer.follow();
     void this.#restore();
-    // Not at once: the engine and what was shared come first.
+    // What the page loads later comes when the engine is there, so that it then can do without its server.
     $effect(() => {
-      if (this.session.resolved) void this.#loadExample();
+      if (this.session.engine.kind !== 'ready') return;
+      void this.#loadExample();
+      void import('marked');
     });
   }
 
