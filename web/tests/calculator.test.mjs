@@ -33,13 +33,13 @@ after(async () => {
 /** The parts of the page that the tests speak of. */
 function parts(page) {
   return {
-    rules: page.getByRole('tabpanel').locator('tbody tr'),
+    rules: page.getByRole('tabpanel').locator('tbody tr.rule'),
     tab: (name) => page.getByRole('tab', { name }),
     findings: page.getByRole('tabpanel').locator('section li button'),
     inspector: page.getByRole('region', { name: 'Details', exact: true }),
     choose: (place, files) => page.locator(`input[data-place=${place}]`).setInputFiles(files),
     editor: (name) => page.getByRole('textbox', { name: `Text of ${name}` }),
-    status: page.getByRole('status'),
+    status: page.getByRole('status').last(),
   };
 }
 
@@ -49,6 +49,9 @@ test('from the example to a finding with its line and a witness; nothing goes wr
   await page.getByRole('main').getByRole('button', { name: 'Load the example' }).click();
   await rules.first().waitFor();
   assert.match(await status.textContent(), /engine ready.*\d+ rules.*ms/s);
+
+  const heights = await rules.evaluateAll((rows) => [...new Set(rows.map((row) => Math.round(row.getBoundingClientRect().height)))]);
+  assert.deepEqual(heights, [66], 'what is drawn is computed from one height of rows');
 
   await rules.first().getByRole('button').click();
   await inspector.getByText('Published', { exact: true }).first().waitFor();
@@ -120,9 +123,9 @@ test('an option changes the rules', async () => {
   const option = page.locator('select').filter({ has: page.locator('option[value=cilium]') }).first();
   await option.selectOption('cilium');
   await page.getByRole('button', { name: 'Reset options' }).waitFor();
-  await page.waitForFunction((old) => !document.querySelector('[role=status]').textContent.includes(`${old} rules`), before);
+  await page.waitForFunction((old) => !document.querySelector('footer [role=status]').textContent.includes(`${old} rules`), before);
   await page.getByRole('button', { name: 'Reset options' }).click();
-  await page.waitForFunction((old) => document.querySelector('[role=status]').textContent.includes(`${old} rules`), before);
+  await page.waitForFunction((old) => document.querySelector('footer [role=status]').textContent.includes(`${old} rules`), before);
 });
 
 test('bad input: place, remedy, and the last usable result, marked', async () => {
@@ -132,6 +135,7 @@ test('bad input: place, remedy, and the last usable result, marked', async () =>
   await rules.first().waitFor();
   const before = await rules.count();
   await page.getByRole('button', { name: /^cluster-config\.yaml/ }).click();
+  await page.getByRole('button', { name: 'Text', exact: true }).click();
   await editor('cluster-config.yaml').fill('clusters: [');
   const alert = page.getByRole('alert').filter({ hasText: 'cannot be used' });
   await alert.waitFor();
@@ -161,15 +165,31 @@ test('a very long export is drawn in part, and its last line can be reached', as
   await page.locator('[data-line="20005"]').getByText('COMMIT').waitFor();
 });
 
-test('the rules as a sheet: a byte-order mark, a line for each rule', async () => {
+test('exports: sheets with a byte-order mark and a line for each rule in sight, Markdown, JSON as the engine gives it', async () => {
   const { page } = await open(browser.context, server.url);
-  const { choose, rules } = parts(page);
+  const { choose, rules, status } = parts(page);
   await choose('inventory', INVENTORY);
   await rules.first().waitFor();
-  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);
-  const bytes = readFileSync(await download.path());
-  assert.deepEqual([...bytes.subarray(0, 3)], [0xef, 0xbb, 0xbf]);
-  assert.equal(bytes.toString('utf8').trimEnd().split('\r\n').length, 1 + (await rules.count()));
+  const take = async (name) => {
+    await page.getByRole('button', { name: 'Export', exact: true }).click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name }).click()]);
+    return readFileSync(await download.path());
+  };
+  const all = Number(/(\d+) rules/.exec(await status.textContent())?.[1]);
+  const csv = await take(/^Rules as CSV/);
+  assert.deepEqual([...csv.subarray(0, 3)], [0xef, 0xbb, 0xbf]);
+  assert.equal(csv.toString('utf8').trimEnd().split('\r\n').length, 1 + all);
+  assert.equal(JSON.parse(await take(/^Rules as JSON/)).flows.length, all);
+  await page.getByRole('searchbox').fill('port:2379');
+  const some = await rules.count();
+  assert.ok(some > 0 && some < all);
+  assert.equal((await take(/^Rules as Markdown/)).toString('utf8').trimEnd().split('\n').length, 2 + some);
+  await page.getByRole('button', { name: 'Export', exact: true }).press('ArrowDown');
+  assert.equal(await page.getByRole('menuitem', { name: /^Findings as CSV/ }).getAttribute('aria-disabled'), 'true');
+  await page.keyboard.press('Escape');
+  await choose('exports', EXPORT);
+  await page.getByRole('tab', { name: /^Findings ?\d/ }).waitFor();
+  assert.match((await take(/^Findings as CSV/)).toString('utf8'), /PW201 missing/);
 });
 
 test('the whole way by keyboard alone', async () => {
@@ -201,4 +221,54 @@ test('the whole way by keyboard alone', async () => {
   await goTo(/^Copy: Witness packet/);
   await page.keyboard.press('Enter');
   await inspector.getByText('Copied').waitFor();
+});
+
+test('the matrix says the same as the rules, by state once an export is loaded, and its cells lead to rules and findings', async () => {
+  const { page, problems } = await open(browser.context, server.url);
+  const { choose, rules, tab, inspector } = parts(page);
+  await choose('inventory', INVENTORY);
+  await rules.first().waitFor();
+  await tab(/^Matrix/).click();
+  const cells = page.getByRole('tabpanel').locator('td button');
+  await cells.first().waitFor();
+  assert.equal(await page.getByRole('tabpanel').locator('.state').count(), 0, 'no state without an export');
+  await choose('exports', EXPORT);
+  await tab(/^Findings ?\d/).waitFor();
+  await tab(/^Matrix/).click();
+  const missing = page.getByRole('tabpanel').getByRole('button', { name: /missing: [1-9]/ }).first();
+  await missing.focus();
+  await page.keyboard.press('Enter');
+  await inspector.getByRole('button', { name: /missing/ }).first().click();
+  await inspector.getByRole('button', { name: /^Show the finding at master-a/ }).first().click();
+  await inspector.getByTestId('witness').waitFor();
+  await tab(/^Matrix/).click();
+  await page.getByRole('searchbox').fill('role:etcd port:2379');
+  const few = await cells.count();
+  await page.getByRole('searchbox').fill('state:missing');
+  await missing.waitFor();
+  assert.equal(await page.getByRole('tabpanel').locator('.legend ~ * .open, td .open').count(), 0);
+  assert.ok(few > 0);
+  const first = cells.first();
+  await page.getByRole('searchbox').fill('');
+  await first.focus();
+  await page.keyboard.press('ArrowRight');
+  assert.notEqual(await page.evaluate(() => document.activeElement.textContent), await first.textContent());
+  assert.deepEqual(problems, []);
+});
+
+test('once the engine is there, the page does without its server', async () => {
+  const { page } = await open(browser.context, server.url);
+  const { rules, findings, inspector } = parts(page);
+  await page.getByTestId('version').waitFor();
+  await page.waitForLoadState('networkidle');
+  await browser.context.setOffline(true);
+  try {
+    await page.getByRole('main').getByRole('button', { name: 'Load the example' }).click();
+    await rules.first().waitFor();
+    await page.getByRole('button', { name: 'Load the export of g-master2' }).click();
+    await findings.first().click();
+    await inspector.locator('.markdown p').first().waitFor();
+  } finally {
+    await browser.context.setOffline(false);
+  }
 });

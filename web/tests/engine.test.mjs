@@ -36,6 +36,7 @@ async function write(text) {
   let workers = 0;
   page.on('worker', () => (workers += 1));
   await page.getByRole('main').getByRole('button', { name: /^Write an inventory/ }).click();
+  await page.getByRole('button', { name: 'Text', exact: true }).click();
   const editor = page.getByRole('textbox', { name: /^Text of/ });
   await page.getByText('This inventory needs no rules').waitFor();
   const first = workers;
@@ -47,7 +48,7 @@ test('a broken engine is started again and the input is kept', async () => {
   const { page, editor, started } = await write('crash');
   const alert = page.getByRole('alert').filter({ hasText: 'broke down' });
   await alert.waitFor();
-  await page.getByRole('status').getByText('engine ready').waitFor();
+  await page.locator('footer').getByRole('status').getByText('engine ready').waitFor();
   assert.equal(started(), 1);
   assert.equal(await editor.inputValue(), 'crash');
   await page.getByText('From the last usable input').first().waitFor();
@@ -62,14 +63,14 @@ test('a broken engine is started again and the input is kept', async () => {
 
 test('long work is announced and can be cancelled; newer input ends it', async () => {
   const { page, editor, started } = await write('hang');
-  await page.getByRole('status').getByText('computing').waitFor();
+  await page.locator('footer').getByRole('status').getByText('computing').waitFor();
   await page.getByRole('button', { name: 'Cancel' }).click();
-  await page.getByRole('status').getByText('engine ready').waitFor();
+  await page.locator('footer').getByRole('status').getByText('engine ready').waitFor();
   assert.equal(await editor.inputValue(), 'hang');
   assert.equal(started(), 1);
 
   await editor.fill('hang again');
-  await page.getByRole('status').getByText('computing').waitFor();
+  await page.locator('footer').getByRole('status').getByText('computing').waitFor();
   await editor.fill('fine');
   await page.getByText('From the last usable input').first().waitFor({ state: 'detached' });
   assert.equal(started(), 2);

@@ -35,16 +35,73 @@ const VIEWS = [
     'rule',
     async (page) => {
       await page.getByRole('main').locator('.door').first().click();
-      await page.locator('tbody tr button').first().click();
+      await page.locator('tr.rule button').first().click();
     },
+  ],
+  [
+    'table',
+    async (page) => {
+      await page.locator('.inputs .row .name').first().click();
+      await page.locator('[data-cell="1 1"]').fill('10.16.10.300');
+      await page.keyboard.press('Tab');
+      await page.locator('[aria-invalid=true]').waitFor();
+    },
+  ],
+  [
+    'menu',
+    async (page) => {
+      await page.locator('header .actions > button').first().click();
+      await page.locator('[aria-invalid=true]').waitFor({ state: 'detached' });
+      await page.locator('header .menu button').last().click();
+    },
+    'no panes',
+  ],
+  [
+    'keys',
+    async (page) => {
+      await page.keyboard.press('Escape');
+      await page.locator('header .actions > button').last().click();
+    },
+    'no panes',
   ],
   [
     'finding',
     async (page) => {
-      await page.setViewportSize({ width: 1440, height: 900 });
+      await page.keyboard.press('Escape');
       await page.locator('.hosts button', { hasText: 'g-master2' }).click();
       await page.locator('[role=tabpanel] section li button').first().click();
       await page.getByTestId('witness').waitFor();
+    },
+  ],
+  [
+    'matrix',
+    async (page) => {
+      await page.locator('#result-tab-matrix').click();
+      await page.locator('td .missing').first().click();
+    },
+  ],
+  [
+    'trace',
+    async (page) => {
+      await page.locator('#result-tab-trace').click();
+      await page.locator('.tracer .link').first().click();
+      await page.locator('.outcome').waitFor();
+    },
+  ],
+  [
+    'whatif',
+    async (page) => {
+      await page.locator('#result-tab-whatif').click();
+      await page.locator('.what-if .primary').click();
+      await page.locator('select:has(option[value=cilium])').first().selectOption('cilium');
+      await page.locator('li.added').first().waitFor();
+    },
+  ],
+  [
+    'shared',
+    async (page) => {
+      await page.locator('header .actions > button').nth(2).click();
+      await page.locator('.told p').waitFor();
     },
   ],
   ['messages', async (page) => page.locator('#result-tab-messages').click()],
@@ -57,12 +114,12 @@ for (const language of ['en', 'zh']) {
       await page.setViewportSize({ width: 1440, height: 900 });
       await page.locator('header select').first().selectOption(language);
       await page.locator('header select').last().selectOption(theme);
-      for (const [view, reach] of VIEWS) {
+      for (const [view, reach, alone] of VIEWS) {
         await reach(page);
         for (const [width, height] of SIZES) {
           await page.setViewportSize({ width, height });
           await check(page, `${view}-${width}-${language}-${theme}`);
-          if (width < 1200) await eachPane(page, `${view}-${width}-${language}-${theme}`);
+          if (width < 1200 && !alone) await eachPane(page, `${view}-${width}-${language}-${theme}`);
         }
         await page.setViewportSize({ width: 1440, height: 900 });
       }

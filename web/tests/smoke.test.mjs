@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 
 import { browse, open, serve } from './harness.mjs';
 
@@ -44,6 +45,14 @@ test('the policy blocks a request to another origin, and the harness sees it', a
   const seen = () => problems.some((problem) => problem.startsWith('policy: connect-src'));
   for (let wait = 0; wait < 50 && !seen(); wait += 1) await page.waitForTimeout(100);
   assert.ok(seen(), problems.join('\n'));
+});
+
+test('the page’s own scripts and styles keep to their budget of 90 kB', () => {
+  const assets = new URL('../dist/assets/', import.meta.url);
+  // What is loaded later, when it is needed, is not part of it.
+  const own = readdirSync(assets).filter((name) => /^(index|worker)-.*\.(js|css)$/.test(name));
+  const size = own.reduce((sum, name) => sum + gzipSync(readFileSync(new URL(name, assets)), { level: 9 }).length, 0);
+  assert.ok(own.length >= 3 && size > 20_000 && size <= 90_000, `${size} bytes in ${own.join(', ')}`);
 });
 
 for (const path of ['/../package.json', '/%2e%2e/package.json', '/..%2fpackage.json', '/assets/../../package.json', '/package.json']) {

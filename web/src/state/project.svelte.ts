@@ -1,11 +1,12 @@
-import type { Document, ExportInput, Language, Mode, Scalar, SiteInput } from '../engine/types';
+import type { Document, ExportInput, Mode, Scalar } from '../engine/types';
 
 /** What an export stands at: a host, or the border of two zones. */
 export type Guards = { host: string } | { between: [string, string] };
 
-/** A firewall export and what it guards, once that is known. */
+/** A firewall export, what it guards once that is known, and its format where detection is overruled. */
 export interface ExportText extends Document {
   guards: Guards | undefined;
+  dialect?: string | undefined;
 }
 
 /** Where a text belongs. */
@@ -18,36 +19,55 @@ export interface Incoming extends Document {
 }
 
 /**
- * All that the user has put in. Every field is replaced, never changed in place: what the worker
- * gets are plain objects, and an old state can be kept.
+ * All that the user has put in. Nothing in it is changed in place: an old one can be kept, and what
+ * the worker gets are plain objects.
  */
-export class Project {
-  inventory = $state.raw<Document[]>([]);
-  exports = $state.raw<ExportText[]>([]);
-  catalogs = $state.raw<Document[]>([]);
+export interface Content {
+  readonly inventory: readonly Document[];
+  readonly exports: readonly ExportText[];
+  readonly catalogs: readonly Document[];
   /** Values that win over those of the site, by parameter id. */
-  parameters = $state.raw<Record<string, Scalar>>({});
+  readonly parameters: Readonly<Record<string, Scalar>>;
   /** Absent: as the site says. */
-  mode = $state.raw<Mode | undefined>(undefined);
-  language = $state.raw<Language>('en');
+  readonly mode?: Mode | undefined;
+}
 
-  /** The site as the engine takes it. */
-  site = $derived<SiteInput>({
-    documents: this.inventory,
-    catalogs: this.catalogs,
-    parameters: Object.entries(this.parameters).map(([id, value]) => ({ id, value })),
-    mode: this.mode ?? null,
-    language: this.language,
-  });
+/** A project without anything in it. */
+export const EMPTY: Content = { inventory: [], exports: [], catalogs: [], parameters: {} };
+
+/** The oldest snapshots are forgotten; texts that did not change are shared between them. */
+const MOST_SNAPSHOTS = 200;
+/** Typing in one place is one step back, until it pauses this long. */
+const PAUSE_MS = 1500;
+
+/** The document of the page and its history. */
+export class Project {
+  #now = $state.raw<Content>(EMPTY);
+  #past = $state.raw<Content[]>([]);
+  #future = $state.raw<Content[]>([]);
+  /** What the last change was about, and when: changes of one thing in quick succession are one. */
+  #last = { about: '', time: 0 };
+
+  /** The present document. */
+  get content(): Content {
+    return this.#now;
+  }
+
+  inventory = $derived(this.#now.inventory);
+  exports = $derived(this.#now.exports);
+  catalogs = $derived(this.#now.catalogs);
+  parameters = $derived(this.#now.parameters);
+  mode = $derived(this.#now.mode);
 
   /** The exports whose place is known; those of one place are one system. */
   systems = $derived.by<ExportInput[]>(() => {
     const systems = new Map<string, ExportInput & { documents: Document[] }>();
-    for (const { name, text, guards } of this.exports) {
+    for (const { name, text, guards, dialect } of this.exports) {
       if (!guards) continue;
       const key = JSON.stringify(guards);
       const system = systems.get(key) ?? { documents: [], ...guards };
       system.documents.push({ name, text });
+      if (dialect) system.dialect = dialect;
       systems.set(key, system);
     }
     return [...systems.values()];
@@ -59,6 +79,42 @@ export class Project {
   }
 
   isEmpty = $derived(this.inventory.length + this.exports.length + this.catalogs.length === 0);
+  canUndo = $derived(this.#past.length > 0);
+  canRedo = $derived(this.#future.length > 0);
+
+  /** Goes one step back. */
+  undo(): void {
+    const before = this.#past.at(-1);
+    if (!before) return;
+    this.#future = [...this.#future, this.#now];
+    this.#past = this.#past.slice(0, -1);
+    this.#now = before;
+    this.#last.about = '';
+  }
+
+  /** Takes the last step back forward again. */
+  redo(): void {
+    const after = this.#future.at(-1);
+    if (!after) return;
+    this.#past = [...this.#past, this.#now];
+    this.#future = this.#future.slice(0, -1);
+    this.#now = after;
+    this.#last.about = '';
+  }
+
+  /** Makes many changes one step. */
+  together(change: () => void): void {
+    const [now, past] = [this.#now, this.#past];
+    change();
+    if (this.#now === now) return;
+    this.#past = [...past, now].slice(-MOST_SNAPSHOTS);
+    this.#last.about = '';
+  }
+
+  /** Puts another document in the place of this one. */
+  replace(content: Content): void {
+    this.#set(content);
+  }
 
   /** The text with this name. */
   find(name: string): Document | undefined {
@@ -73,53 +129,79 @@ export class Project {
     if (place === 'exports') {
       const old = this.exports.find((other) => other.name === name);
       const same = old && (old.text === text || !guards || sameGuards(old.guards, guards));
-      if (same) this.exports = this.exports.map((other) => (other === old ? { name, text, guards: guards ?? old.guards } : other));
-      else this.exports = [...this.exports, { name: this.#freeName(name), text, guards }];
-      return same ? name : (this.exports.at(-1)?.name ?? name);
+      const free = same ? name : this.#freeName(name);
+      const added: ExportText = { ...(same ? old : {}), name: free, text, guards: guards ?? (same ? old.guards : undefined) };
+      this.#change({ exports: same ? this.exports.map((other) => (other === old ? added : other)) : [...this.exports, added] });
+      return free;
     }
-    if (this[place].some((other) => other.name === name)) {
-      this[place] = this[place].map((other) => (other.name === name ? { name, text } : other));
-      return name;
-    }
-    const free = this.#freeName(name);
-    this[place] = [...this[place], { name: free, text }];
+    const known = this[place].some((other) => other.name === name);
+    const free = known ? name : this.#freeName(name);
+    const added = { name: free, text };
+    this.#change({ [place]: known ? this[place].map((other) => (other.name === name ? added : other)) : [...this[place], added] });
     return free;
   }
 
-  /** Replaces the text of a document. */
-  edit(name: string, text: string): void {
-    const change = <T extends Document>(documents: T[]) => documents.map((document) => (document.name === name ? { ...document, text } : document));
-    this.inventory = change(this.inventory);
-    this.catalogs = change(this.catalogs);
-    this.exports = change(this.exports);
+  /** Replaces the text of a document; `about` says what of it, where that is a step of its own. */
+  edit(name: string, text: string, about = ''): void {
+    if (this.find(name)?.text === text) return;
+    const change = <T extends Document>(documents: readonly T[]) => documents.map((document) => (document.name === name ? { ...document, text } : document));
+    const { inventory, catalogs, exports } = this.#now;
+    this.#change({ inventory: change(inventory), catalogs: change(catalogs), exports: change(exports) }, `edit ${name} ${about}`);
   }
 
   /** Takes a document out. */
   remove(name: string): void {
-    const others = <T extends Document>(documents: T[]) => documents.filter((document) => document.name !== name);
-    this.inventory = others(this.inventory);
-    this.catalogs = others(this.catalogs);
-    this.exports = others(this.exports);
+    const others = <T extends Document>(documents: readonly T[]) => documents.filter((document) => document.name !== name);
+    const { inventory, catalogs, exports } = this.#now;
+    this.#change({ inventory: others(inventory), catalogs: others(catalogs), exports: others(exports) });
   }
 
-  /** Says what an export guards. */
-  guard(name: string, guards: Guards | undefined): void {
-    this.exports = this.exports.map((text) => (text.name === name ? { ...text, guards } : text));
+  /** Says what an export guards. A guess of the page is no step of the user's. */
+  guard(name: string, guards: Guards | undefined, guess = false): void {
+    const exports = this.exports.map((text) => (text.name === name ? { ...text, guards } : text));
+    if (guess) this.#now = { ...this.#now, exports };
+    else this.#change({ exports });
+  }
+
+  /** Overrules detection of an export's format, or leaves it to detection again; those of one system are read alike. */
+  read(name: string, dialect: string | undefined): void {
+    const guards = this.exports.find((text) => text.name === name)?.guards;
+    const alike = (text: ExportText) => text.name === name || (guards !== undefined && sameGuards(text.guards, guards));
+    this.#change({ exports: this.exports.map((text) => (alike(text) ? { ...text, dialect } : text)) });
   }
 
   /** Sets a parameter; without a value it is as the site says. */
   set(id: string, value: Scalar | undefined): void {
     const { [id]: _old, ...others } = this.parameters;
-    this.parameters = value === undefined ? others : { ...others, [id]: value };
+    this.#change({ parameters: value === undefined ? others : { ...others, [id]: value } });
   }
 
-  /** Forgets everything but the language. */
+  /** Says how errata are applied. */
+  setMode(mode: Mode | undefined): void {
+    this.#change({ mode });
+  }
+
+  /** Leaves all options to the site. */
+  resetOptions(): void {
+    this.#change({ parameters: {}, mode: undefined });
+  }
+
+  /** Forgets everything. */
   clear(): void {
-    this.inventory = [];
-    this.exports = [];
-    this.catalogs = [];
-    this.parameters = {};
-    this.mode = undefined;
+    this.#set(EMPTY);
+  }
+
+  #change(change: Partial<Content>, about = ''): void {
+    this.#set({ ...this.#now, ...change }, about);
+  }
+
+  #set(content: Content, about = ''): void {
+    const time = Date.now();
+    const continued = about !== '' && about === this.#last.about && time - this.#last.time < PAUSE_MS;
+    if (!continued) this.#past = [...this.#past, this.#now].slice(-MOST_SNAPSHOTS);
+    this.#last = { about, time };
+    this.#future = [];
+    this.#now = content;
   }
 
   #freeName(name: string): string {

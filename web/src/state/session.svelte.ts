@@ -1,7 +1,10 @@
 import { Crashed, EngineClient, type EngineState, type Reply, Superseded } from '../engine/client';
-import type { CatalogResult, CodeData, Detected, DiagnosticData, FindingData, GuardData, LintResult, Place, ResolveResult } from '../engine/types';
+import type { CatalogResult, CodeData, Detected, DiagnosticData, Document, ExportInput, FindingData, GuardData, LintResult, Place, ResolveResult, SiteInput } from '../engine/types';
 import { flowRows } from '../text/flows';
+import { type Judged, flowStates } from '../text/states';
 import type { Guards, Project } from './project.svelte';
+import type { Settings } from './settings.svelte';
+import type { Trace } from './tracer.svelte';
 
 /** A finding with a key that is unique among its fellows. */
 export interface FindingRow {
@@ -12,6 +15,7 @@ export interface FindingRow {
 /** Topics: what is asked on them is of no use once the project, or what decides the catalogue, has changed. */
 const PROJECT = 'project';
 const CATALOG = 'catalog';
+const TRACE = 'trace';
 /** A pause in typing after which the engine is asked. */
 const DEBOUNCE_MS = 150;
 /** Work that takes longer is announced. */
@@ -36,6 +40,8 @@ export class Session {
 
   rows = $derived(this.resolved ? flowRows(this.resolved) : []);
   findings = $derived.by<FindingRow[]>(() => numbered(this.linted?.findings ?? []));
+  /** What the exports do with each rule; empty until one is loaded. */
+  states = $derived.by<Map<string, Judged>>(() => (this.linted ? flowStates(this.rows, this.linted, this.#lintSaid, this.resolved?.hosts ?? []) : new Map()));
   diagnostics = $derived.by<DiagnosticData[]>(() => distinct([...this.#resolveSaid, ...this.#lintSaid]));
   errors = $derived(this.diagnostics.filter(({ severity }) => severity === 'error'));
   notUnderstood = $derived.by(() => {
@@ -54,24 +60,37 @@ export class Session {
   #codes = new Map<string, Promise<CodeData | undefined>>();
   #client: EngineClient;
   #project: Project;
+  #settings: Settings;
   #debounce: ReturnType<typeof setTimeout> | undefined;
   #generation = 0;
 
-  constructor(project: Project) {
+  /** The site as the engine takes it. */
+  site = $derived.by<SiteInput>(() => {
+    const { inventory, catalogs, parameters, mode } = this.#project;
+    return {
+      documents: [...inventory],
+      catalogs: [...catalogs],
+      parameters: Object.entries(parameters).map(([id, value]) => ({ id, value })),
+      mode: mode ?? null,
+      language: this.#settings.language,
+    };
+  });
+
+  constructor(project: Project, settings: Settings) {
     this.#project = project;
+    this.#settings = settings;
     this.#client = new EngineClient((state) => (this.engine = state));
   }
 
   /** Follows the project; to be called where effects live. */
   follow(): void {
     $effect(() => {
-      void [this.#project.site, this.#project.systems, this.#project.exports];
+      void [this.site, this.#project.systems, this.#project.exports];
       clearTimeout(this.#debounce);
       this.#debounce = setTimeout(() => void this.compute(), DEBOUNCE_MS);
     });
     $effect(() => {
-      const { language, catalogs } = this.#project;
-      void this.#askCatalog(this.#catalogName, language, catalogs);
+      void this.#askCatalog(this.#catalogName, this.#settings.language, [...this.#project.catalogs]);
     });
     $effect(() => () => this.#client.close());
   }
@@ -113,10 +132,23 @@ export class Session {
   /** What texts are; an unknown kind where the engine cannot say. */
   async detect(documents: { name: string; text: string }[]): Promise<Detected[]> {
     try {
-      const { result } = await this.#client.ask({ operation: 'detect', documents, site: this.#project.site });
+      const { result } = await this.#client.ask({ operation: 'detect', documents, site: this.site });
       return result?.documents ?? [];
     } catch {
       return [];
+    }
+  }
+
+  /** A packet's way through a system; none when the engine was stopped over it. */
+  async trace({ documents = [], dialect }: ExportInput, packet: string): Promise<Trace | undefined> {
+    this.#client.supersede(TRACE);
+    try {
+      const { result, diagnostics } = await this.#client.ask({ operation: 'trace', documents, packet, dialect: dialect ?? null }, TRACE);
+      return { traced: result?.packets[0], diagnostics };
+    } catch (error) {
+      if (error instanceof Crashed) this.#crash();
+      else if (!(error instanceof Superseded)) throw error;
+      return undefined;
     }
   }
 
@@ -136,7 +168,8 @@ export class Session {
   }
 
   async #detect(current: () => boolean): Promise<void> {
-    const { texts, site } = this.#project;
+    const { site } = this;
+    const { texts } = this.#project;
     if (texts.length === 0) return;
     const { result } = await this.#client.ask({ operation: 'detect', documents: texts, site }, PROJECT);
     if (!result || !current()) return;
@@ -145,7 +178,8 @@ export class Session {
   }
 
   async #resolveAndLint(current: () => boolean): Promise<void> {
-    const { site, systems, inventory } = this.#project;
+    const { site } = this;
+    const { systems, inventory } = this.#project;
     if (inventory.length === 0) return this.#forget();
 
     const resolving = await this.#client.ask({ operation: 'resolve', site }, PROJECT);
@@ -174,7 +208,7 @@ export class Session {
   #preselect(): void {
     for (const { name, guards } of this.#project.exports) {
       const stands = guards ? undefined : this.#stands(name);
-      if (stands) this.#project.guard(name, stands);
+      if (stands) this.#project.guard(name, stands, true);
     }
   }
 
@@ -187,7 +221,7 @@ export class Session {
     return host && this.resolved?.hosts.some((known) => known.name === host) ? { host } : undefined;
   }
 
-  async #askCatalog(name: string, language: Project['language'], catalogs: Project['catalogs']): Promise<void> {
+  async #askCatalog(name: string, language: Settings['language'], catalogs: Document[]): Promise<void> {
     this.#client.supersede(CATALOG);
     try {
       const { result } = await this.#client.ask({ operation: 'catalog', name, language, catalogs }, CATALOG);

@@ -2,15 +2,13 @@ import { MediaQuery } from 'svelte/reactivity';
 
 import { messages } from '../text/messages';
 import type { Project } from './project.svelte';
+import type { Settings } from './settings.svelte';
 
-/** What is chosen: a rule or a finding. */
-export type Selection = { kind: 'flow'; id: string } | { kind: 'finding'; key: string };
-
-/** Colours. */
-export type Theme = 'auto' | 'light' | 'dark';
+/** What is chosen: a rule, the rules of a pair of groups, or a finding. */
+export type Selection = { kind: 'pair'; from: string; to: string } | { kind: 'flow'; id: string } | { kind: 'finding'; key: string };
 
 /** The tabs of the middle pane. */
-export type ResultTab = 'rules' | 'findings' | 'messages';
+export type ResultTab = 'rules' | 'matrix' | 'findings' | 'trace' | 'whatif' | 'messages';
 
 /** The panes: a narrow screen shows one of them, a middling one the inspector beside one of the others. */
 export type Pane = 'inputs' | 'results' | 'inspector';
@@ -23,8 +21,6 @@ export function tabId(panel: string, tab: string): string {
   return `${panel}-tab-${tab}`;
 }
 
-const THEME_KEY = 'portwright.theme';
-
 /** What the user looks at: nothing of it is part of the project. */
 export class View {
   tab = $state<ResultTab>('rules');
@@ -33,19 +29,26 @@ export class View {
   selection = $state.raw<Selection | undefined>(undefined);
   /** Name of the inventory text in the editor. */
   document = $state<string | undefined>(undefined);
+  /** Whether it is edited as text although it could be as a table. */
+  asText = $state(false);
   /** A line to go to, in the editor or in the export's text; a new object each time. */
   target = $state.raw<{ source: string; line: number } | undefined>(undefined);
-  theme = $state<Theme>(readTheme());
+  /** Whether the sheet of shortcuts is shown. */
+  help = $state(false);
   /** What could not be opened. */
   notices = $state.raw<string[]>([]);
-  /** The words in the language of the project. */
-  words = $derived.by(() => messages[this.#project.language]);
+  /** What has been done, until it is dismissed or something else is done. */
+  told = $state.raw<string[]>([]);
+  /** The words in the reader's language. */
+  words = $derived.by(() => messages[this.#settings.language]);
 
   #narrow = new MediaQuery('max-width: 799px');
   #project: Project;
+  #settings: Settings;
 
-  constructor(project: Project) {
+  constructor(project: Project, settings: Settings) {
     this.#project = project;
+    this.#settings = settings;
   }
 
   /** The panes that have a tab of their own. */
@@ -58,15 +61,18 @@ export class View {
     return this.panes.includes(this.pane) ? this.pane : 'results';
   }
 
-  /** Keeps the document's element in step; to be called where effects live. */
-  follow(): void {
-    $effect(() => {
-      document.documentElement.lang = this.#project.language === 'zh' ? 'zh-CN' : 'en';
-    });
-    $effect(() => {
-      document.documentElement.dataset.theme = this.theme;
-      storeTheme(this.theme);
-    });
+  /** Says what has been done. */
+  tell(sentences: string[]): void {
+    this.told = sentences;
+  }
+
+  /** Looks at nothing in particular: another project has been opened. */
+  forget(): void {
+    this.selection = this.document = this.target = undefined;
+    this.filter = '';
+    this.told = [];
+    this.tab = 'rules';
+    this.pane = 'results';
   }
 
   /** Chooses a rule or a finding; on a narrow screen the details come forward. */
@@ -89,25 +95,8 @@ export class View {
       this.pane = 'results';
     } else if (this.#project.find(source)) {
       this.document = source;
+      this.asText = true;
       this.pane = 'inputs';
     }
-  }
-}
-
-/** Storage may be forbidden: the theme is then not remembered. */
-function readTheme(): Theme {
-  try {
-    const stored = localStorage.getItem(THEME_KEY);
-    return stored === 'light' || stored === 'dark' ? stored : 'auto';
-  } catch {
-    return 'auto';
-  }
-}
-
-function storeTheme(theme: Theme): void {
-  try {
-    localStorage.setItem(THEME_KEY, theme);
-  } catch {
-    return;
   }
 }

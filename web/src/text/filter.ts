@@ -1,17 +1,18 @@
 import { type FlowRow, titles } from './flows';
+import type { Judged } from './states';
 
 /**
  * Whether a row meets a filter: words separated by spaces, all of which must hold. `from:`, `to:`,
- * `role:`, `port:`, `proto:` and `need:` look in one place; a bare word looks everywhere. A port
- * is met by the ranges that contain it.
+ * `role:`, `port:`, `proto:`, `need:` and `state:` look in one place; a bare word looks everywhere. A
+ * port is met by the ranges that contain it.
  */
-export function matcher(filter: string): (row: FlowRow) => boolean {
-  const terms = filter.toLowerCase().split(/\s+/).filter(Boolean).map(term);
+export function matcher(filter: string, states?: ReadonlyMap<string, Judged>): (row: FlowRow) => boolean {
+  const terms = filter.toLowerCase().split(/\s+/).filter(Boolean).map((word) => term(word, states));
   return (row) => terms.every((holds) => holds(row));
 }
 
-function term(word: string): (row: FlowRow) => boolean {
-  const [, key, value] = /^(from|to|role|port|proto|need):(.+)$/.exec(word) ?? [];
+function term(word: string, states: ReadonlyMap<string, Judged> | undefined): (row: FlowRow) => boolean {
+  const [, key, value] = /^(from|to|role|port|proto|need|state):(.+)$/.exec(word) ?? [];
   if (value === undefined) return (row) => everything(row).includes(word);
   switch (key) {
     case 'from':
@@ -24,6 +25,8 @@ function term(word: string): (row: FlowRow) => boolean {
       return (row) => containsPort(row.ports, value);
     case 'proto':
       return (row) => row.protocol.toLowerCase().includes(value);
+    case 'state':
+      return (row) => (states?.get(row.flow.id)?.state ?? 'unchecked').startsWith(value);
     default:
       return (row) => row.flow.need.startsWith(value);
   }
