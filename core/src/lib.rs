@@ -56,6 +56,7 @@ pub mod firewall;
 pub mod graph;
 pub mod net;
 pub mod packet;
+pub mod probe;
 pub mod report;
 pub mod site;
 pub mod source;

@@ -1,0 +1,22 @@
+//! Live checks: what to dial and where to listen, what an answer means, and what all of it says
+//! about the firewalls.
+//!
+//! Nothing here sends a packet: a native program probes and writes what it saw as [`Record`]s.
+//! `docs/probe.md` walks through both. Three documents with versions of their own:
+//!
+//! - [`Plan`]: made from a site's flows. One file for all hosts; each takes its own part.
+//! - [`Record`]s, one JSON object a line: what a host saw when it dialled or listened.
+//! - the report, made from both and, where given, from the exports of the firewalls between.
+
+mod classify;
+mod plan;
+mod record;
+
+pub use classify::{Judged, classify};
+pub use plan::{
+    Dial, Listen, PLAN_VERSION, Plan, PlanFlow, PlanHost, PlanReason, Target, TargetGroup, Untested,
+};
+pub use record::{
+    End, Evidence, Listening, Probe, RECORD_VERSION, Record, Seen, SeenAt, SocketState, Start,
+    Task, Verdict,
+};
