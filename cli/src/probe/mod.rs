@@ -1,1 +1,10 @@
 //! Live checks: sends, listens, observes. What it means is decided in [`portwright::probe`].
+
+#[cfg(target_os = "linux")]
+pub mod descriptors;
+#[cfg(target_os = "linux")]
+pub mod dial;
+#[cfg(target_os = "linux")]
+pub mod plan;
+#[cfg(target_os = "linux")]
+pub mod record;
