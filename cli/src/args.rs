@@ -1,7 +1,8 @@
 //! The command line's shape, and the options that commands share.
 
 use crate::commands::{
-    audit, call, catalog, compare, completions, explain, lint, man, prove, resolve, schema, trace,
+    audit, call, catalog, compare, completions, explain, lint, man, probe, prove, resolve, schema,
+    trace,
 };
 use crate::exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -38,6 +39,7 @@ pub enum Command {
     Audit(audit::Options),
     Trace(trace::Options),
     Compare(compare::Options),
+    Probe(probe::Options),
     Prove(prove::Options),
     Catalog(catalog::Options),
     Explain(explain::Options),

@@ -8,6 +8,7 @@ pub mod completions;
 pub mod explain;
 pub mod lint;
 pub mod man;
+pub mod probe;
 pub mod prove;
 pub mod resolve;
 pub mod schema;
@@ -25,6 +26,7 @@ pub fn run(command: Command) -> Result<Exit, Stop> {
         Command::Audit(options) => audit::run(&options),
         Command::Trace(options) => trace::run(&options),
         Command::Compare(options) => compare::run(&options),
+        Command::Probe(options) => probe::run(&options),
         Command::Prove(options) => prove::run(&options),
         Command::Catalog(options) => catalog::run(&options),
         Command::Explain(options) => explain::run(options),

@@ -6,6 +6,7 @@
 use super::request::ParameterValue;
 #[cfg(doc)]
 use super::request::Request;
+use super::{ProbePlanResult, ProbeReportResult};
 use crate::catalog::{Mode, Need, Row, Scalar};
 use crate::diagnostic::Severity;
 use crate::net::Family;
@@ -61,6 +62,10 @@ pub enum Outcome {
     Detect(DetectResult),
     /// For [`Request::Explain`].
     Explain(ExplainResult),
+    /// For [`Request::ProbePlan`].
+    ProbePlan(ProbePlanResult),
+    /// For [`Request::ProbeReport`].
+    ProbeReport(ProbeReportResult),
 }
 
 /// A place in an input text. Lines and columns start at 1; columns count characters.
