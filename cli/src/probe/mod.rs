@@ -5,6 +5,8 @@ pub mod descriptors;
 #[cfg(target_os = "linux")]
 pub mod detach;
 #[cfg(target_os = "linux")]
+pub mod dial;
+#[cfg(target_os = "linux")]
 pub mod listen;
 #[cfg(target_os = "linux")]
 pub mod observe;
