@@ -4,6 +4,7 @@ use super::{Found, planned};
 use crate::input::{self, Stop, stop};
 use crate::output;
 use portwright::engine::{ProbeSocketsRequest, SocketEvidence, SocketOwner};
+use portwright_cli::probe::dial::Own;
 use portwright_cli::probe::plan as this;
 use portwright_cli::probe::processes::Processes;
 use std::path::Path;
@@ -15,8 +16,10 @@ const LISTS: [&str; 6] = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6"];
 pub fn look(request: &ProbeSocketsRequest, all: bool) -> Result<Found, Stop> {
     let wrong = |message: String| stop(message, "");
     let plan = planned(request)?;
-    let own = this::own_addresses().map_err(wrong)?;
-    let host = this::host(&plan, request.host.as_deref(), &own).map_err(wrong)?;
+    let own = Own::here()
+        .map_err(|error| wrong(format!("the addresses of this host cannot be read: {error}")))?;
+    let host = this::host(&plan, request.host.as_deref(), own.addresses(), "--host");
+    let host = host.map_err(wrong)?;
     let processes = Processes::read();
     if processes.hidden {
         output::notice("the processes of other users are seen by root only\n");
