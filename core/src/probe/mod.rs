@@ -9,14 +9,24 @@
 //! - the report, made from both and, where given, from the exports of the firewalls between.
 
 mod classify;
+mod make;
 mod plan;
+mod ports;
+mod read;
 mod record;
+mod sample;
+mod walk;
 
 pub use classify::{Judged, classify};
+pub use make::{Making, make};
 pub use plan::{
     Dial, Listen, PLAN_VERSION, Plan, PlanFlow, PlanHost, PlanReason, Target, TargetGroup, Untested,
 };
+pub use ports::PortList;
+pub use read::{plan_hash, read_plan};
 pub use record::{
     End, Evidence, Listening, Probe, RECORD_VERSION, Record, Seen, SeenAt, SocketState, Start,
     Task, Verdict,
 };
+pub use sample::Sample;
+pub use walk::{Pair, Planned};
