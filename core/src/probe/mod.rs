@@ -9,7 +9,9 @@
 //! - the report, made from both and, where given, from the exports of the firewalls between.
 
 mod classify;
+mod icmp;
 mod make;
+mod payload;
 mod plan;
 mod ports;
 mod read;
@@ -18,7 +20,9 @@ mod sample;
 mod walk;
 
 pub use classify::{Judged, classify};
+pub use icmp::{Meaning, meaning};
 pub use make::{Making, make};
+pub use payload::{Nonce, payload, sctp_parameter};
 pub use plan::{
     Dial, Listen, PLAN_VERSION, Plan, PlanFlow, PlanHost, PlanReason, Target, TargetGroup, Untested,
 };
