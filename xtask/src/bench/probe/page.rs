@@ -58,7 +58,7 @@ pub fn page(shell: &Shell, results: &Results) -> String {
         "## Probing\n\n\
          Written by `cargo xtask bench --probe`: network namespaces on one machine, so that every answer is\n\
          known and compared; *wrong* counts answers that differ from what is there, in all runs. Programs\n\
-         take turns; medians of five runs, whole processes. `--rate unlimited` lifts the cap of packets per\n\
+         take turns; medians of five runs, whole processes. `--rate 0` lifts the cap of packets per\n\
          second that `probe run` keeps by default.\n\n\
          {}; {}. {}.\n",
         machine(shell),

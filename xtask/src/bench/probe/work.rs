@@ -101,7 +101,7 @@ impl Bench<'_> {
             vec![
                 Runner {
                     who: "portwright probe run",
-                    command: run("unlimited"),
+                    command: run("0"),
                     output: output("portwright"),
                     well: WELL,
                     judge: &ours,
@@ -135,7 +135,7 @@ impl Bench<'_> {
         let result = self.files.path("dropped.jsonl");
         let judge = |_: &Path| wrong(&result, u64::from(DROPPED), |_| "dropped");
         let mut command = self.run(&one, &plan, &result);
-        command.args(["--rate", "unlimited", "--in-flight", &IN_FLIGHT.to_string()]);
+        command.args(["--rate", "0", "--parallel", &IN_FLIGHT.to_string()]);
         let mut took = rounds(
             vec![Runner {
                 who: "portwright probe run",
@@ -249,7 +249,7 @@ impl Bench<'_> {
         let all: u32 = 1_000_000;
         let judge = |_: &Path| wrong(&result, u64::from(all), |_| "blocked-locally");
         let mut run = self.run(&net, &plan, &result);
-        run.args(["--rate", "unlimited"]);
+        run.args(["--rate", "0"]);
         let [site, catalog] = self.site("million", 1000, "1-1000")?;
         let mut make = net.command(&portwright);
         make.args(["probe", "plan", &text(&site), "--catalog", &text(&catalog)]);
