@@ -5,9 +5,10 @@ use crate::exit::Exit;
 use crate::input::{self, Stop, stop};
 use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use portwright::probe::{End, Plan, PlanHost, Probe, RECORD_VERSION, Record, Start, Task, Verdict};
+use portwright::engine;
+use portwright::probe::{End, Probe, RECORD_VERSION, Record, Start, Task, Verdict};
 use portwright_cli::probe::dial::results::Results;
-use portwright_cli::probe::dial::{self, Own, Settings, Sink, Summary, planned};
+use portwright_cli::probe::dial::{self, Own, Settings, Sink, Summary};
 use portwright_cli::probe::plan;
 use portwright_cli::probe::record::Recorder;
 use std::fs::File;
@@ -21,28 +22,24 @@ const BAR_AFTER: Duration = Duration::from_secs(1);
 
 pub fn run(options: &Options) -> Result<Exit, Stop> {
     let document = input::read(&options.plan)?;
-    let read = plan::read(&document.name, &document.text).map_err(|problem| {
-        stop(
-            problem,
-            "make one with `portwright probe plan SITE -o plan.json`",
-        )
-    })?;
+    let plan = engine::read_plan(&document)?;
     let own =
         Own::here().map_err(|error| stop(format!("the addresses of this machine: {error}"), ""))?;
-    let host = host(&read.plan, options.from.as_deref(), &own)?;
+    let host = plan::host(&plan, options.from.as_deref(), own.addresses(), "--from")
+        .map_err(|problem| stop(problem, ""))?;
     let interrupted = interruption()?;
-    let mut out = Output::new(options, own.clone(), planned::count(&read.plan, host))?;
+    let mut out = Output::new(options, own.clone(), plan.count(host))?;
     out.record(&Record::Start(Start {
         portwright: RECORD_VERSION.into(),
         task: Task::Run,
         host: host.name.clone(),
         time: jiff::Timestamp::now().to_string(),
-        plan: read.hash,
+        plan: plan.hash(),
         privileged: dial::is_privileged(),
         planned: Some(out.planned),
     }));
     let settings = settings(options);
-    let asks = planned::probes(&read.plan, host);
+    let asks = plan.probes(host);
     let ended = dial::dial(asks, &settings, &own, &interrupted, &mut out)
         .and_then(|summary| out.end(&summary).map(|()| summary));
     match ended {
@@ -54,32 +51,6 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
             "what was written so far is good; what is missing counts as unknown",
         )),
     }
-}
-
-fn host<'p>(plan: &'p Plan, name: Option<&str>, own: &Own) -> Result<&'p PlanHost, Stop> {
-    let name = match name {
-        Some(name) => name,
-        None => own
-            .host(plan)
-            .map_err(|(message, help)| stop(message, help))?,
-    };
-    planned::host(plan, name).ok_or_else(|| {
-        let known = plan
-            .hosts
-            .iter()
-            .take(10)
-            .map(|host| format!("`{}`", host.name));
-        let known: Vec<String> = known.collect();
-        let more = if plan.hosts.len() > known.len() {
-            ", …"
-        } else {
-            ""
-        };
-        stop(
-            format!("the plan has no host `{name}`"),
-            format!("expected one of {}{more}", known.join(", ")),
-        )
-    })
 }
 
 fn settings(options: &Options) -> Settings {
@@ -180,6 +151,7 @@ impl Output {
         self.record(&Record::End(End {
             done: Some(summary.done),
             cut_short: summary.cut_short.then(|| "interrupted".into()),
+            time: Some(jiff::Timestamp::now().to_string()),
         }));
         self.flush()
     }
@@ -197,7 +169,7 @@ impl Output {
         if summary.in_doubt > 0 {
             output::notice(&format!(
                 "note: {} silent probes may have been refused by somebody who answers only once a \
-                 second; they were too many to ask one at a time\n",
+                 second; they were too many to wait for\n",
                 summary.in_doubt
             ));
         }
