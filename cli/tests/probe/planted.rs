@@ -5,7 +5,7 @@ use crate::lab::Lab;
 use crate::program::{Folder, User};
 use crate::truth::{Rights, saw, truth};
 use crate::{enabled, plants};
-use portwright::probe::{Record, SocketState};
+use portwright::probe::{Evidence, Record, SocketState};
 use std::fmt::Write as _;
 
 pub const CATALOG: &str = include_str!("planted/catalog.yaml");
@@ -68,6 +68,15 @@ fn check(test: &str, run: User, listen: User) {
                 );
             }
         }
+    }
+    let told = SOURCES
+        .iter()
+        .flat_map(|name| records(&folder.path(&format!("{name}.run"))));
+    let hung_up = told.filter(|record| {
+        matches!(record, Record::Probe(probe) if probe.evidence == Evidence::ConnectedThenReset)
+    });
+    if hung_up.count() == 0 {
+        wrong += "nobody saw a connection that was reset at once\n";
     }
     stubs(&folder, rights, &mut wrong);
     assert!(

@@ -256,7 +256,8 @@ pub fn saw(probe: &Probe, expected: Saw, evidence: &Evidence) -> bool {
         (Saw::Answer, Evidence::Reply { nonce }) => *nonce,
         (Saw::Service, Evidence::Connected) => probe.protocol == TCP,
         (Saw::Service, Evidence::Reply { nonce }) => !nonce,
-        (Saw::ConnectedThenReset, Evidence::ConnectedThenReset)
+        // How soon a busy service hangs up is its own affair.
+        (Saw::ConnectedThenReset, Evidence::Connected | Evidence::ConnectedThenReset)
         | (Saw::Reset, Evidence::Reset)
         | (Saw::Silence, Evidence::Silence { .. })
         | (Saw::NotTried, Evidence::NotTried { .. }) => true,
