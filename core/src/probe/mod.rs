@@ -23,6 +23,7 @@ mod record;
 mod report;
 mod results;
 mod sample;
+pub mod sockets;
 mod walk;
 
 pub use classify::{Judged, classify};
