@@ -34,9 +34,12 @@ pub enum Need {
     Cxx,
     /// Python with virtual environments, for the peers of a comparison.
     Python,
+    /// A peer of the live probes.
+    Nmap,
 }
 pub use Need::{
-    Browser as BROWSER, Cxx as CXX, Kernel as KERNEL, Node as NODE, Python as PYTHON, Wasm as WASM,
+    Browser as BROWSER, Cxx as CXX, Kernel as KERNEL, Nmap as NMAP, Node as NODE, Python as PYTHON,
+    Wasm as WASM,
 };
 
 const NODE_PACKAGES: &[Package] = &[
@@ -115,6 +118,12 @@ const PYTHON_PACKAGES: &[Package] = &[
     },
 ];
 
+const NMAP_PACKAGES: &[Package] = &[Package {
+    debian: "nmap",
+    shown_by: &["nmap"],
+    elsewhere: "install nmap (Fedora: `dnf install nmap`; macOS: `brew install nmap`)",
+}];
+
 impl Need {
     fn packages(self, shell: &Shell) -> Vec<Package> {
         match self {
@@ -127,6 +136,7 @@ impl Need {
             Self::Kernel => KERNEL_PACKAGES.to_vec(),
             Self::Cxx => CXX_PACKAGES.to_vec(),
             Self::Python => PYTHON_PACKAGES.to_vec(),
+            Self::Nmap => NMAP_PACKAGES.to_vec(),
         }
     }
 
@@ -150,7 +160,7 @@ impl Need {
             Self::Wasm => wasm::Route::choose(shell)
                 .err()
                 .map(|error| error.to_string()),
-            Self::Browser | Self::Cxx | Self::Python => None,
+            Self::Browser | Self::Cxx | Self::Python | Self::Nmap => None,
             Self::Kernel => {
                 let may = shell
                     .query(shell.command("unshare").args(["--net", "true"]))

@@ -17,8 +17,10 @@ pub enum Group {
     Rust,
     /// Every reader against mutated texts, for a few seconds each
     Fuzz,
-    /// Live netfilter against the engine (root, Linux)
+    /// Live netfilter against the engine, and live probes (root, Linux)
     Kernel,
+    /// Live probes between network namespaces (root, Linux)
+    Probe,
     /// The engine in WebAssembly, run by Node.js
     Wasm,
     /// The calculator: types, unit tests, build, headless browser
@@ -84,6 +86,13 @@ pub const STEPS: &[Step] = &[
         needs: &[KERNEL],
         counts: Some(counts::rust),
         run: kernel_tests,
+    },
+    Step {
+        name: "probe tests",
+        groups: &[Group::Kernel, Group::Probe],
+        needs: &[KERNEL],
+        counts: Some(counts::rust),
+        run: probe_tests,
     },
     Step {
         name: "npm packages",
@@ -172,7 +181,8 @@ fn rust_tests(shell: &Shell) -> Result<Transcript> {
             "--workspace",
             "--no-fail-fast",
             "-E",
-            "not (package(portwright-tests) & binary(kernel))",
+            "not (package(portwright-tests) & binary(kernel)) \
+             and not (package(portwright-cli) & binary(probe))",
         ]);
     } else {
         cargo.args([
@@ -217,6 +227,23 @@ fn kernel_tests(shell: &Shell) -> Result<Transcript> {
         "portwright-cli",
         "--test",
         "cli",
+    ]))
+}
+
+fn probe_tests(shell: &Shell) -> Result<Transcript> {
+    let mut cargo = shell.cargo();
+    cargo.env("PORTWRIGHT_KERNEL", "1").args(if has_nextest() {
+        ["nextest", "run"].as_slice()
+    } else {
+        &["test"]
+    });
+    shell.transcript(cargo.args([
+        "--locked",
+        "--no-fail-fast",
+        "-p",
+        "portwright-cli",
+        "--test",
+        "probe",
     ]))
 }
 

@@ -17,6 +17,7 @@ mod ports;
 mod read;
 mod record;
 mod sample;
+pub mod sockets;
 mod walk;
 
 pub use classify::{Judged, classify};
