@@ -16,8 +16,11 @@ const LISTS: [&str; 6] = ["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6"];
 pub fn look(request: &ProbeSocketsRequest, all: bool) -> Result<Found, Stop> {
     let wrong = |message: String| stop(message, "");
     let plan = planned(request)?;
-    let own = Own::here()
-        .map_err(|error| wrong(format!("the addresses of this host cannot be read: {error}")))?;
+    let own = Own::here().map_err(|error| {
+        wrong(format!(
+            "the addresses of this host cannot be read: {error}"
+        ))
+    })?;
     let host = this::host(&plan, request.host.as_deref(), own.addresses(), "--host");
     let host = host.map_err(wrong)?;
     let processes = Processes::read();
