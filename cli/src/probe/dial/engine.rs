@@ -1,16 +1,19 @@
 //! One thread that has thousands of probes under way.
 
-use super::job::{Job, Pass, Shuffle, nonce};
+mod answers;
+mod rounds;
+
+use super::job::{Job, Shuffle, nonce};
 use super::pace::Pace;
-use super::refusers::{Fate, Refusers};
+use super::refusers::Refusers;
 use super::socket::{ErrorQueue, Refused, Trouble};
 use super::way::{Way, Wire};
 use super::{Own, Planned, Settings, Sink, Summary, way_of};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use portwright::probe::{Evidence, Meaning, Nonce, Probe, classify, meaning};
+use portwright::probe::{Evidence, Nonce};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,26 +21,20 @@ use std::time::{Duration, Instant};
 
 /// Probes sent before answers are looked at again.
 const AT_ONCE: usize = 64;
+/// Answers that are looked at together.
+const MOST_EVENTS: usize = 1024;
+/// Landings after which one more flight is dared, when there could be more.
+const GROW_AFTER: u64 = 32;
 /// Silent probes that are held back before they are sent again.
 const MOST_SILENT: usize = 100_000;
-/// How often silence is asked again while listeners still answer to others: packets are lost.
-const MOST_LOSSY: u32 = 5;
-/// How often it is asked again while somebody goes on refusing, and for many probes.
-const MOST_ROUNDS: u32 = 30;
-const MOST_ROUNDS_OF_MANY: u32 = 4;
-/// Probes that are many: at two answers a round they would take forever.
-const MANY: usize = 1000;
+/// Probes that wait for something that has run out.
+const MOST_PUT_OFF: usize = 1000;
 /// How long a connection is kept to see whether it is reset.
 const GRACE: Duration = Duration::from_millis(20);
 /// How often a probe is put off because something has run out.
 const MOST_SHORTAGES: u8 = 9;
 /// The longest pause, so that an interruption is noticed.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long after an answer that is doubted the probe is sent again.
-const SECOND_LOOK: Duration = Duration::from_millis(350);
-/// An error about the own link that comes faster than this is a rule's: the kernel asks the link
-/// for three seconds.
-const TOO_FAST: Duration = Duration::from_millis(100);
 
 /// A probe under way.
 struct Flight {
@@ -71,30 +68,21 @@ pub struct Engine<'a, I> {
     free: Vec<usize>,
     /// Flights.
     under_way: usize,
-    /// How many flights there may be.
+    /// How many flights there may be now, and how many at most.
     most: usize,
+    room: usize,
+    landings: u64,
     timers: BinaryHeap<Reverse<(Instant, usize, u32)>>,
     put_off: BTreeMap<(Instant, u64), Job>,
     /// Taken from its queue, but it was not its time.
     held: Option<Job>,
     exhausted: bool,
     silent: Vec<Job>,
-    round: Round,
+    round: rounds::Round,
     refusers: Refusers,
     pace: Pace,
     done: u64,
     in_doubt: u64,
-}
-
-/// Silent probes that are being sent again.
-#[derive(Default)]
-struct Round {
-    waiting: VecDeque<Job>,
-    undecided: Vec<Job>,
-    total: usize,
-    recovered: usize,
-    number: u32,
-    running: bool,
 }
 
 impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
@@ -109,7 +97,7 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
         own: &'a Own,
         sink: &'a mut dyn Sink,
     ) -> io::Result<Self> {
-        let most = super::room(settings.parallel);
+        let room = super::room(settings.parallel);
         Ok(Self {
             asks: Shuffle::new(asks, settings.seed),
             settings,
@@ -120,13 +108,15 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             slots: Vec::new(),
             free: Vec::new(),
             under_way: 0,
-            most,
+            most: room,
+            room,
+            landings: 0,
             timers: BinaryHeap::new(),
             put_off: BTreeMap::new(),
             held: None,
             exhausted: false,
             silent: Vec::new(),
-            round: Round::default(),
+            round: rounds::Round::default(),
             refusers: Refusers::default(),
             pace: Pace::new(settings.rate, Instant::now()),
             done: 0,
@@ -140,7 +130,7 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
     ///
     /// Where a result could not be handed over, or the system fails.
     pub fn run(mut self, stop: &AtomicBool) -> io::Result<Summary> {
-        let mut events = Events::with_capacity(1024);
+        let mut events = Events::with_capacity(MOST_EVENTS);
         let mut cut_short = false;
         while !self.is_done() {
             if stop.load(Ordering::Relaxed) {
@@ -151,17 +141,22 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             if !pause.is_zero() {
                 self.sink.idle()?;
             }
-            if let Err(error) = self.poll.poll(&mut events, Some(pause)) {
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
+            if let Err(error) = self.poll.poll(&mut events, Some(pause))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                return Err(error);
             }
+            let mut seen = 0;
             for event in &events {
                 let calm = event.is_writable() && !event.is_error() && !event.is_write_closed();
                 self.ready(event.token(), calm)?;
+                seen += 1;
             }
-            self.expire()?;
-            self.turn_over()?;
+            // After a standstill of ours answers may wait that are older than any deadline.
+            if seen < MOST_EVENTS {
+                self.expire()?;
+                self.turn_over()?;
+            }
         }
         if cut_short {
             self.keep_what_is_known()?;
@@ -219,7 +214,8 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
         if self.round.running {
             return self.round.waiting.pop_front();
         }
-        if self.silent.len() >= MOST_SILENT || self.exhausted {
+        let full = self.silent.len() >= MOST_SILENT || self.put_off.len() >= MOST_PUT_OFF;
+        if full || self.exhausted {
             return None;
         }
         let ask = self.asks.next();
@@ -275,7 +271,8 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             return Ok(());
         };
         slot.turn = slot.turn.wrapping_add(1);
-        let token = Token(at << 32 | slot.turn as usize);
+        // Its place is enough: places are given anew only between two looks at what is ready.
+        let token = Token(at);
         let fd = wire.socket.as_raw_fd();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
@@ -305,16 +302,21 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
         let flight = self.slots.get_mut(at)?.flight.take()?;
         self.free.push(at);
         self.under_way -= 1;
+        self.landings += 1;
+        if self.landings.is_multiple_of(GROW_AFTER) {
+            self.most = (self.most + 1).min(self.room);
+        }
         Some(flight)
     }
 
     /// A socket has something to say.
     fn ready(&mut self, token: Token, calm: bool) -> io::Result<()> {
-        let (at, turn) = (token.0 >> 32, token.0 as u32);
-        let Some(slot) = self.slots.get_mut(at).filter(|slot| slot.turn == turn) else {
-            return Ok(());
-        };
-        let Some(flight) = &mut slot.flight else {
+        let at = token.0;
+        let Some(Slot {
+            flight: Some(flight),
+            turn,
+        }) = self.slots.get_mut(at)
+        else {
             return Ok(());
         };
         let ask = flight.job.ask;
@@ -326,7 +328,7 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
                 let now = Instant::now();
                 flight.connected = Some(now);
                 flight.deadline = now + GRACE;
-                self.timers.push(Reverse((flight.deadline, at, turn)));
+                self.timers.push(Reverse((flight.deadline, at, *turn)));
                 Ok(())
             }
             (Some(Evidence::ConnectedThenReset), Some(then)) => {
@@ -364,6 +366,9 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
                     Some(then) => self.finish(at, Evidence::Connected, then)?,
                     None => self.fell_silent(at)?,
                 }
+                continue;
+            }
+            if flight.connected.is_some() {
                 continue;
             }
             let ask = flight.job.ask;
@@ -409,173 +414,5 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             key.1 += 1;
         }
         self.put_off.insert(key, job);
-    }
-
-    fn answered(&mut self, mut job: Job, evidence: Evidence, took: Duration) -> io::Result<()> {
-        let now = Instant::now();
-        let evidence = match self.doubt(&job, evidence, took) {
-            Ok(evidence) => evidence,
-            Err(()) => {
-                job.looks += 1;
-                self.put_off(job, now + SECOND_LOOK);
-                return Ok(());
-            }
-        };
-        let by_listener = matches!(
-            evidence,
-            Evidence::Connected | Evidence::Reset | Evidence::Reply { .. }
-        );
-        if by_listener {
-            let again = job.pass != Pass::First;
-            let late = again || way_of(job.ask.protocol).is_slow(took);
-            self.pace.answered(late, now);
-            self.round.recovered += usize::from(again);
-        }
-        self.refusers.learn(&job.ask, &evidence, self.own);
-        self.report(&job, evidence, took)
-    }
-
-    /// Answers that deserve a second look: `Err` to send the probe again.
-    fn doubt(&self, job: &Job, evidence: Evidence, took: Duration) -> Result<Evidence, ()> {
-        match &evidence {
-            // A full table of connections looks like a rule, for a moment.
-            Evidence::LocalError { errno, .. } if errno == "EPERM" && job.looks < 1 => Err(()),
-            // This host says so about its own link, after three seconds; at once, a rule of its
-            // own does. A probe that was sent when others had waited hears of it early, too.
-            Evidence::Icmp {
-                offender,
-                icmp_type,
-                icmp_code,
-            } if took < TOO_FAST
-                && self.own.interface(*offender).is_some()
-                && matches!(
-                    meaning(*offender, *icmp_type, *icmp_code),
-                    Some((Meaning::Host, _))
-                ) =>
-            {
-                if job.looks < 2 {
-                    return Err(());
-                }
-                Ok(Evidence::LocalError {
-                    call: "connect".into(),
-                    errno: "EHOSTUNREACH".into(),
-                })
-            }
-            _ => Ok(evidence),
-        }
-    }
-
-    fn fell_silent(&mut self, at: usize) -> io::Result<()> {
-        let Some(Flight { mut job, .. }) = self.land(at) else {
-            return Ok(());
-        };
-        if job.pass == Pass::First {
-            job.pass = Pass::Confirm;
-            self.silent.push(job);
-        } else {
-            self.round.undecided.push(job);
-        }
-        Ok(())
-    }
-
-    fn report_silence(&mut self, job: &Job) -> io::Result<()> {
-        let waited = self.settings.confirm.as_millis() as u64;
-        let took = self.settings.confirm;
-        self.report(job, Evidence::Silence { waited }, took)
-    }
-
-    /// Starts a round for those who were silent, or ends it: silence is believed when asking
-    /// again has brought next to nothing.
-    fn turn_over(&mut self) -> io::Result<()> {
-        if self.under_way > 0 || self.held.is_some() || !self.put_off.is_empty() {
-            return Ok(());
-        }
-        if !self.round.running {
-            let full = self.silent.len() >= MOST_SILENT;
-            if (self.exhausted || full) && !self.silent.is_empty() {
-                let silent = std::mem::take(&mut self.silent);
-                self.begin_round(silent, 1);
-            }
-            return Ok(());
-        }
-        if !self.round.waiting.is_empty() {
-            return Ok(());
-        }
-        let round = std::mem::take(&mut self.round);
-        let lossy = round.recovered * 100 > round.total;
-        if lossy && round.number < MOST_LOSSY && !round.undecided.is_empty() {
-            self.pace.lower(Instant::now());
-            self.begin_round(round.undecided, round.number + 1);
-            return Ok(());
-        }
-        let again = self.settle(round.undecided)?;
-        let most = if again.len() > MANY {
-            MOST_ROUNDS_OF_MANY
-        } else {
-            MOST_ROUNDS
-        };
-        if again.is_empty() {
-            return Ok(());
-        }
-        if round.number < most {
-            self.begin_round(again, round.number + 1);
-            return Ok(());
-        }
-        self.in_doubt += again.len() as u64;
-        again.iter().try_for_each(|job| self.report_silence(job))
-    }
-
-    fn begin_round(&mut self, jobs: Vec<Job>, number: u32) {
-        self.refusers.begin_round();
-        self.round = Round {
-            total: jobs.len(),
-            waiting: jobs.into(),
-            number,
-            running: true,
-            ..Round::default()
-        };
-    }
-
-    /// What stayed silent: it is said so, unless somebody goes on refusing who may refuse it, too:
-    /// those are returned.
-    fn settle(&mut self, silent: Vec<Job>) -> io::Result<Vec<Job>> {
-        let mut again = Vec::new();
-        for mut job in silent {
-            match self.refusers.fate(&job.ask) {
-                Fate::Silent => self.report_silence(&job)?,
-                Fate::Known(evidence) => self.report(&job, evidence, self.settings.confirm)?,
-                Fate::Again => {
-                    job.pass = Pass::Again;
-                    again.push(job);
-                }
-            }
-        }
-        Ok(again)
-    }
-
-    /// After an interruption: what was silent twice is a result, unless it may have been refused.
-    fn keep_what_is_known(&mut self) -> io::Result<()> {
-        let again = self.round.waiting.drain(..);
-        let mut silent: Vec<Job> = again.filter(|job| job.pass == Pass::Again).collect();
-        silent.append(&mut self.round.undecided);
-        self.settle(silent).map(drop)
-    }
-
-    fn report(&mut self, job: &Job, evidence: Evidence, took: Duration) -> io::Result<()> {
-        let ask = &job.ask;
-        let judged = classify(&evidence, ask.protocol, ask.to, self.own.addresses(), None);
-        let carries = ask.protocol != 6 && !matches!(evidence, Evidence::NotTried { .. });
-        self.done += 1;
-        self.sink.probe(&Probe {
-            from: ask.from,
-            to: ask.to,
-            protocol: ask.protocol,
-            port: ask.port,
-            verdict: judged.verdict,
-            evidence,
-            tries: job.tries,
-            micros: took.as_micros() as u64,
-            nonce: carries.then(|| nonce(ask, self.settings.seed).to_string()),
-        })
     }
 }
