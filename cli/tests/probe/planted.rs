@@ -126,3 +126,8 @@ fn nobody_dials_where_root_listens() {
 fn nobody_dials_and_listens() {
     check("nobodies", User::Nobody, User::Nobody);
 }
+
+#[test]
+fn root_dials_where_nobody_listens() {
+    check("rooted", User::Root, User::Nobody);
+}
