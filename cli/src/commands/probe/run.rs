@@ -22,6 +22,10 @@ Exit codes of this command:
 /// Dials what the plan says, from this host
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "read where probes can be dialled")
+)]
 pub struct Options {
     /// The plan, from `portwright probe plan`; `-` is standard input
     #[arg(value_name = "PLAN")]

@@ -1,16 +1,19 @@
 //! One thread that has thousands of probes under way.
 
-use super::job::{Job, Pass, Shuffle, nonce};
+mod answers;
+mod rounds;
+
+use super::job::{Job, Shuffle, nonce};
 use super::pace::Pace;
-use super::refusers::{Fate, Refusers};
+use super::refusers::Refusers;
 use super::socket::{ErrorQueue, Refused, Trouble};
 use super::way::{Way, Wire};
 use super::{Own, Planned, Settings, Sink, Summary, way_of};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use portwright::probe::{Evidence, Meaning, Nonce, Probe, classify, meaning};
+use portwright::probe::{Evidence, Nonce};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,24 +23,14 @@ use std::time::{Duration, Instant};
 const AT_ONCE: usize = 64;
 /// Silent probes that are held back before they are sent again.
 const MOST_SILENT: usize = 100_000;
-/// How often silence is asked again while listeners still answer to others: packets are lost.
-const MOST_LOSSY: u32 = 5;
-/// How often it is asked again while somebody goes on refusing, and for many probes.
-const MOST_ROUNDS: u32 = 30;
-const MOST_ROUNDS_OF_MANY: u32 = 4;
-/// Probes that are many: at two answers a round they would take forever.
-const MANY: usize = 1000;
+/// Probes that wait for something that has run out.
+const MOST_PUT_OFF: usize = 1000;
 /// How long a connection is kept to see whether it is reset.
 const GRACE: Duration = Duration::from_millis(20);
 /// How often a probe is put off because something has run out.
 const MOST_SHORTAGES: u8 = 9;
 /// The longest pause, so that an interruption is noticed.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long after an answer that is doubted the probe is sent again.
-const SECOND_LOOK: Duration = Duration::from_millis(350);
-/// An error about the own link that comes faster than this is a rule's: the kernel asks the link
-/// for three seconds.
-const TOO_FAST: Duration = Duration::from_millis(100);
 
 /// A probe under way.
 struct Flight {
@@ -79,22 +72,11 @@ pub struct Engine<'a, I> {
     held: Option<Job>,
     exhausted: bool,
     silent: Vec<Job>,
-    round: Round,
+    round: rounds::Round,
     refusers: Refusers,
     pace: Pace,
     done: u64,
     in_doubt: u64,
-}
-
-/// Silent probes that are being sent again.
-#[derive(Default)]
-struct Round {
-    waiting: VecDeque<Job>,
-    undecided: Vec<Job>,
-    total: usize,
-    recovered: usize,
-    number: u32,
-    running: bool,
 }
 
 impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
@@ -126,7 +108,7 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             held: None,
             exhausted: false,
             silent: Vec::new(),
-            round: Round::default(),
+            round: rounds::Round::default(),
             refusers: Refusers::default(),
             pace: Pace::new(settings.rate, Instant::now()),
             done: 0,
@@ -151,10 +133,9 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             if !pause.is_zero() {
                 self.sink.idle()?;
             }
-            if let Err(error) = self.poll.poll(&mut events, Some(pause)) {
-                if error.kind() != io::ErrorKind::Interrupted {
-                    return Err(error);
-                }
+            match self.poll.poll(&mut events, Some(pause)) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
             }
             for event in &events {
                 let calm = event.is_writable() && !event.is_error() && !event.is_write_closed();
@@ -219,7 +200,8 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
         if self.round.running {
             return self.round.waiting.pop_front();
         }
-        if self.silent.len() >= MOST_SILENT || self.exhausted {
+        let full = self.silent.len() >= MOST_SILENT || self.put_off.len() >= MOST_PUT_OFF;
+        if full || self.exhausted {
             return None;
         }
         let ask = self.asks.next();
@@ -409,173 +391,5 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             key.1 += 1;
         }
         self.put_off.insert(key, job);
-    }
-
-    fn answered(&mut self, mut job: Job, evidence: Evidence, took: Duration) -> io::Result<()> {
-        let now = Instant::now();
-        let evidence = match self.doubt(&job, evidence, took) {
-            Ok(evidence) => evidence,
-            Err(()) => {
-                job.looks += 1;
-                self.put_off(job, now + SECOND_LOOK);
-                return Ok(());
-            }
-        };
-        let by_listener = matches!(
-            evidence,
-            Evidence::Connected | Evidence::Reset | Evidence::Reply { .. }
-        );
-        if by_listener {
-            let again = job.pass != Pass::First;
-            let late = again || way_of(job.ask.protocol).is_slow(took);
-            self.pace.answered(late, now);
-            self.round.recovered += usize::from(again);
-        }
-        self.refusers.learn(&job.ask, &evidence, self.own);
-        self.report(&job, evidence, took)
-    }
-
-    /// Answers that deserve a second look: `Err` to send the probe again.
-    fn doubt(&self, job: &Job, evidence: Evidence, took: Duration) -> Result<Evidence, ()> {
-        match &evidence {
-            // A full table of connections looks like a rule, for a moment.
-            Evidence::LocalError { errno, .. } if errno == "EPERM" && job.looks < 1 => Err(()),
-            // This host says so about its own link, after three seconds; at once, a rule of its
-            // own does. A probe that was sent when others had waited hears of it early, too.
-            Evidence::Icmp {
-                offender,
-                icmp_type,
-                icmp_code,
-            } if took < TOO_FAST
-                && self.own.interface(*offender).is_some()
-                && matches!(
-                    meaning(*offender, *icmp_type, *icmp_code),
-                    Some((Meaning::Host, _))
-                ) =>
-            {
-                if job.looks < 2 {
-                    return Err(());
-                }
-                Ok(Evidence::LocalError {
-                    call: "connect".into(),
-                    errno: "EHOSTUNREACH".into(),
-                })
-            }
-            _ => Ok(evidence),
-        }
-    }
-
-    fn fell_silent(&mut self, at: usize) -> io::Result<()> {
-        let Some(Flight { mut job, .. }) = self.land(at) else {
-            return Ok(());
-        };
-        if job.pass == Pass::First {
-            job.pass = Pass::Confirm;
-            self.silent.push(job);
-        } else {
-            self.round.undecided.push(job);
-        }
-        Ok(())
-    }
-
-    fn report_silence(&mut self, job: &Job) -> io::Result<()> {
-        let waited = self.settings.confirm.as_millis() as u64;
-        let took = self.settings.confirm;
-        self.report(job, Evidence::Silence { waited }, took)
-    }
-
-    /// Starts a round for those who were silent, or ends it: silence is believed when asking
-    /// again has brought next to nothing.
-    fn turn_over(&mut self) -> io::Result<()> {
-        if self.under_way > 0 || self.held.is_some() || !self.put_off.is_empty() {
-            return Ok(());
-        }
-        if !self.round.running {
-            let full = self.silent.len() >= MOST_SILENT;
-            if (self.exhausted || full) && !self.silent.is_empty() {
-                let silent = std::mem::take(&mut self.silent);
-                self.begin_round(silent, 1);
-            }
-            return Ok(());
-        }
-        if !self.round.waiting.is_empty() {
-            return Ok(());
-        }
-        let round = std::mem::take(&mut self.round);
-        let lossy = round.recovered * 100 > round.total;
-        if lossy && round.number < MOST_LOSSY && !round.undecided.is_empty() {
-            self.pace.lower(Instant::now());
-            self.begin_round(round.undecided, round.number + 1);
-            return Ok(());
-        }
-        let again = self.settle(round.undecided)?;
-        let most = if again.len() > MANY {
-            MOST_ROUNDS_OF_MANY
-        } else {
-            MOST_ROUNDS
-        };
-        if again.is_empty() {
-            return Ok(());
-        }
-        if round.number < most {
-            self.begin_round(again, round.number + 1);
-            return Ok(());
-        }
-        self.in_doubt += again.len() as u64;
-        again.iter().try_for_each(|job| self.report_silence(job))
-    }
-
-    fn begin_round(&mut self, jobs: Vec<Job>, number: u32) {
-        self.refusers.begin_round();
-        self.round = Round {
-            total: jobs.len(),
-            waiting: jobs.into(),
-            number,
-            running: true,
-            ..Round::default()
-        };
-    }
-
-    /// What stayed silent: it is said so, unless somebody goes on refusing who may refuse it, too:
-    /// those are returned.
-    fn settle(&mut self, silent: Vec<Job>) -> io::Result<Vec<Job>> {
-        let mut again = Vec::new();
-        for mut job in silent {
-            match self.refusers.fate(&job.ask) {
-                Fate::Silent => self.report_silence(&job)?,
-                Fate::Known(evidence) => self.report(&job, evidence, self.settings.confirm)?,
-                Fate::Again => {
-                    job.pass = Pass::Again;
-                    again.push(job);
-                }
-            }
-        }
-        Ok(again)
-    }
-
-    /// After an interruption: what was silent twice is a result, unless it may have been refused.
-    fn keep_what_is_known(&mut self) -> io::Result<()> {
-        let again = self.round.waiting.drain(..);
-        let mut silent: Vec<Job> = again.filter(|job| job.pass == Pass::Again).collect();
-        silent.append(&mut self.round.undecided);
-        self.settle(silent).map(drop)
-    }
-
-    fn report(&mut self, job: &Job, evidence: Evidence, took: Duration) -> io::Result<()> {
-        let ask = &job.ask;
-        let judged = classify(&evidence, ask.protocol, ask.to, self.own.addresses(), None);
-        let carries = ask.protocol != 6 && !matches!(evidence, Evidence::NotTried { .. });
-        self.done += 1;
-        self.sink.probe(&Probe {
-            from: ask.from,
-            to: ask.to,
-            protocol: ask.protocol,
-            port: ask.port,
-            verdict: judged.verdict,
-            evidence,
-            tries: job.tries,
-            micros: took.as_micros() as u64,
-            nonce: carries.then(|| nonce(ask, self.settings.seed).to_string()),
-        })
     }
 }

@@ -11,6 +11,8 @@ use std::net::IpAddr;
 pub struct Own {
     interfaces: BTreeMap<IpAddr, u32>,
     addresses: Vec<IpAddr>,
+    /// The one of a family, where there is but one that is not of the loopback.
+    only: Vec<IpAddr>,
 }
 
 impl Own {
@@ -30,8 +32,18 @@ impl Own {
                 interfaces.insert(address, index);
             }
         }
+        let addresses: Vec<IpAddr> = interfaces.keys().copied().collect();
+        let outward = |v6| {
+            let fits = move |a: &&IpAddr| !a.is_loopback() && a.is_ipv6() == v6;
+            addresses.iter().filter(fits)
+        };
+        let only = [false, true].map(|v6| {
+            let mut all = outward(v6);
+            all.next().filter(|_| all.next().is_none()).copied()
+        });
         Ok(Self {
-            addresses: interfaces.keys().copied().collect(),
+            only: only.into_iter().flatten().collect(),
+            addresses,
             interfaces,
         })
     }
@@ -40,6 +52,12 @@ impl Own {
     #[must_use]
     pub fn interface(&self, address: IpAddr) -> Option<u32> {
         self.interfaces.get(&address).copied()
+    }
+
+    /// Whether the kernel has no other address to send from than this one.
+    #[must_use]
+    pub fn is_only(&self, address: IpAddr) -> bool {
+        self.only.contains(&address)
     }
 
     /// All of them, sorted.

@@ -60,9 +60,9 @@ impl Datagram for Sctp {
         let from = ask.port.unwrap_or_default().to_be_bytes();
         let ports = [from, source_port(nonce).to_be_bytes()].concat();
         let ours = part(0, 4)? == ports && part(4, 4)? == tag(nonce).to_be_bytes();
-        match packet.get(12)? {
-            &INIT_ACK if ours => Some(Evidence::Connected),
-            &ABORT if ours => Some(Evidence::Reset),
+        match *packet.get(12)? {
+            INIT_ACK if ours => Some(Evidence::Connected),
+            ABORT if ours => Some(Evidence::Reset),
             _ => None,
         }
     }

@@ -78,11 +78,13 @@ pub fn open(ask: &Planned, own: &Own, kind: Type, protocol: Option<Protocol>) ->
     };
     recverr
         .map_err(|errno| Trouble::Never(format!("the error queue is not to be had: {errno}")))?;
-    // Without it a port is taken for each source address alone, and runs out; where the kernel
-    // does not know it, that is all.
-    let _ = setsockopt(&socket, sockopt::IpBindAddressNoPort, &true);
-    let source = own.socket_address(ask.from, 0);
-    socket.bind(&source).map_err(|e| refused("bind", &e))?;
+    if !own.is_only(ask.from) {
+        // Without it a port is taken for each source address alone, and runs out; where the kernel
+        // does not know it, that is all.
+        let _ = setsockopt(&socket, sockopt::IpBindAddressNoPort, &true);
+        let source = own.socket_address(ask.from, 0);
+        socket.bind(&source).map_err(|e| refused("bind", &e))?;
+    }
     Ok(socket)
 }
 
@@ -163,7 +165,7 @@ impl ErrorQueue {
             let entry = message
                 .cmsgs()
                 .ok()
-                .and_then(|all| all.filter_map(entry).next());
+                .and_then(|all| all.filter_map(|part| entry(&part)).next());
             if let Some(evidence) = entry {
                 return Some(Queued { evidence, quoted });
             }
@@ -171,7 +173,7 @@ impl ErrorQueue {
     }
 }
 
-fn entry(message: ControlMessageOwned) -> Option<Evidence> {
+fn entry(message: &ControlMessageOwned) -> Option<Evidence> {
     let (error, offender) = match message {
         ControlMessageOwned::Ipv4RecvErr(error, Some(offender)) => {
             let address = Ipv4Addr::from(u32::from_be(offender.sin_addr.s_addr));

@@ -1,9 +1,10 @@
 //! The whole engine against this machine's own loopback addresses.
+#![expect(clippy::disallowed_types, reason = "somebody must listen")]
 
 use super::*;
 use portwright::probe::{Evidence, Verdict};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::Ordering;
 use std::thread;
 
@@ -57,7 +58,7 @@ fn loopbacks() -> Vec<IpAddr> {
 fn free(address: IpAddr) -> (u16, u16) {
     let tcp = TcpListener::bind((address, 0)).expect("a port");
     let udp = UdpSocket::bind((address, 0)).expect("a port");
-    let port = |at: std::io::Result<std::net::SocketAddr>| at.expect("an address").port();
+    let port = |at: io::Result<SocketAddr>| at.expect("an address").port();
     (port(tcp.local_addr()), port(udp.local_addr()))
 }
 
