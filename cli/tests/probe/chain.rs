@@ -125,8 +125,21 @@ impl<'l> Chain<'l> {
         Running::start(self.folder, anywhere, command, "report").end(LONG)
     }
 
-    /// What a host must dial, spelt out: every source address to every target and port.
+    /// What a host must dial, each probe once.
     pub fn planned(&self, host: &str) -> Vec<Probe> {
+        let mut all: Vec<_> = self
+            .asked(host)
+            .into_iter()
+            .map(|(_, probe)| probe)
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// What a host must dial, spelt out: for every flow, by its id, every source address to every
+    /// target and port.
+    pub fn asked(&self, host: &str) -> Vec<(String, Probe)> {
         let host = self
             .plan
             .hosts
@@ -145,18 +158,17 @@ impl<'l> Chain<'l> {
                         continue;
                     }
                     for port in ports(&flow.ports.to_string()) {
-                        all.push(Probe {
+                        let probe = Probe {
                             from,
                             to,
                             protocol: flow.protocol,
                             port,
-                        });
+                        };
+                        all.push((flow.id.clone(), probe));
                     }
                 }
             }
         }
-        all.sort_unstable();
-        all.dedup();
         all
     }
 }

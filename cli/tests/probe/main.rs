@@ -11,6 +11,7 @@
 
 mod chain;
 mod dial;
+mod exports;
 mod lab;
 mod namespace;
 mod planted;

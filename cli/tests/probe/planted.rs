@@ -2,10 +2,13 @@
 
 use crate::chain::{Chain, probes, records};
 use crate::lab::Lab;
+use crate::namespace::Namespace;
 use crate::program::{Folder, User};
 use crate::truth::{Rights, saw, truth};
 use crate::{enabled, plants};
 use portwright::probe::{Evidence, Record, SocketState};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 pub const CATALOG: &str = include_str!("planted/catalog.yaml");
@@ -79,11 +82,68 @@ fn check(test: &str, run: User, listen: User) {
         wrong += "nobody saw a connection that was reset at once\n";
     }
     stubs(&folder, rights, &mut wrong);
+    cells(&chain, &lab.router, rights, &mut wrong);
     assert!(
         wrong.is_empty(),
         "{} differ:\n{wrong}",
         wrong.lines().count()
     );
+}
+
+/// Every cell of the report, source host × target × flow: how many probes came to what.
+fn cells(chain: &Chain<'_>, anywhere: &Namespace, rights: Rights, wrong: &mut String) {
+    let report = chain.report(anywhere, "--format json");
+    let answer: Value = serde_json::from_str(&report.out).expect("JSON");
+    let answer = &answer["result"];
+    let cells = answer["cells"].as_array().expect("cells");
+    assert_eq!(answer["cells_not_listed"], 0);
+    let mut told = BTreeMap::new();
+    for cell in cells {
+        let at = |list: &str, key: &str| {
+            let number = cell[key].as_u64().expect("a position");
+            answer[list][number as usize].clone()
+        };
+        let flow = at("flows", "flow")["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        let from = at("hosts", "from")["name"]
+            .as_str()
+            .expect("a name")
+            .to_owned();
+        let to = at("targets", "to")["address"]
+            .as_str()
+            .expect("an address")
+            .to_owned();
+        let counts = cell["probes"].as_object().expect("counts");
+        let counts = counts.iter().filter(|(what, _)| *what != "planned");
+        let counts: BTreeMap<String, u64> = counts
+            .filter_map(|(what, count)| Some((what.replace('_', "-"), count.as_u64()?)))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        assert!(told.insert((flow, from, to), counts).is_none());
+    }
+    let mut expected: BTreeMap<_, BTreeMap<String, u64>> = BTreeMap::new();
+    for source in SOURCES {
+        for (flow, probe) in chain.asked(source) {
+            let verdict = truth(&probe, rights).report;
+            let verdict = serde_json::to_value(verdict).expect("a name");
+            let key = (flow, source.to_owned(), probe.to.to_string());
+            let counts = expected.entry(key).or_default();
+            *counts
+                .entry(verdict.as_str().expect("a name").into())
+                .or_default() += 1;
+        }
+    }
+    for (key, counts) in &expected {
+        let got = told.get(key);
+        if got != Some(counts) {
+            let _ = writeln!(wrong, "report: {key:?}: {got:?}, not {counts:?}");
+        }
+    }
+    assert_eq!(told.len(), expected.len(), "cells");
+    // Much is blocked, and that wins.
+    assert_eq!(report.code, Some(1), "{}", report.err);
 }
 
 /// What the stubs say of the ports that services have.
@@ -125,4 +185,9 @@ fn nobody_dials_where_root_listens() {
 #[test]
 fn nobody_dials_and_listens() {
     check("nobodies", User::Nobody, User::Nobody);
+}
+
+#[test]
+fn root_dials_where_nobody_listens() {
+    check("rooted", User::Root, User::Nobody);
 }

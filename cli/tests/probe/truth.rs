@@ -203,13 +203,13 @@ pub fn truth(probe: &Probe, rights: Rights) -> Fate {
     if observed && fate.saw == Saw::Silence && !rights.listen {
         fate.report = Unknown;
     }
-    // Without a stub of SCTP on it, the target's kernel does not speak it.
-    if probe.protocol == SCTP && !rights.listen && fate.saw == Saw::Answer {
-        fate = Fate {
-            saw: Saw::Icmp(Who::Target, (3, 2), (4, 1)),
-            run: Closed,
-            report: Closed,
-        };
+    // Without a raw socket on it, the target's kernel says that it does not speak the protocol. For
+    // SCTP that is a closed port; for what has no ports it shows that nothing filters it.
+    let unspoken = !rights.listen && !["b", "e"].contains(&to);
+    if unspoken && [SCTP, IPIP].contains(&probe.protocol) {
+        let verdict = if probe.protocol == SCTP { Closed } else { Open };
+        let saw = Saw::Icmp(Who::Target, (3, 2), (4, 1));
+        return self::fate(saw, verdict, verdict);
     }
     fate
 }

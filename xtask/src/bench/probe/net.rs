@@ -48,11 +48,10 @@ impl<'s> Net<'s> {
             .map(drop)
     }
 
-    /// A program inside; it may have so many files open.
+    /// A program inside.
     pub fn command(&self, program: &str) -> Command {
         let mut command = self.shell.command("ip");
-        command.args(["netns", "exec", &self.name]);
-        command.args(["prlimit", "--nofile=100000:100000", program]);
+        command.args(["netns", "exec", &self.name, program]);
         command
     }
 

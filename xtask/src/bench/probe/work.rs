@@ -84,7 +84,7 @@ impl Bench<'_> {
         let mut nmap = one.command("nmap");
         nmap.args(["-n", "-Pn", "-sT", "-T4", "-p-", "-oX", "-", "10.0.0.2"]);
         let mut connect = one.command(&text(&self.programs.connect));
-        connect.args(["scan", "10.0.0.2", "1-65535", "1000", "3000"]);
+        connect.args(["scan", "10.0.0.2", "1-65535", "500", "3000"]);
         let expected = open.len();
         let by_nmap = |output: &Path| {
             let found = fs::read_to_string(output)?
