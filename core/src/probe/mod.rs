@@ -9,10 +9,14 @@
 //! - the report, made from both and, where given, from the exports of the firewalls between.
 
 mod classify;
+mod icmp;
+mod payload;
 mod plan;
 mod record;
 
 pub use classify::{Judged, classify};
+pub use icmp::{Meaning, meaning};
+pub use payload::{Nonce, payload, sctp_parameter};
 pub use plan::{
     Dial, Listen, PLAN_VERSION, Plan, PlanFlow, PlanHost, PlanReason, Target, TargetGroup, Untested,
 };

@@ -159,6 +159,9 @@ pub struct Listening {
     /// The process that holds it, where it is not ours: name and id.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub process: Option<String>,
+    /// Why it is not our stub, where there is something to say: the error, what to do.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<String>,
 }
 
 /// Who answers.
