@@ -9,7 +9,6 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 
 use crate::python::Python;
-use crate::setup;
 use crate::shell::{Shell, Transcript};
 
 /// Where the collection is in the work tree, and what it is called there and in Ansible.
