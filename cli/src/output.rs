@@ -35,6 +35,18 @@ pub fn data(text: &str) -> Result<(), Stop> {
     }
 }
 
+/// Writes data to a file that an option names; `-` is standard output.
+#[expect(clippy::disallowed_methods, reason = "the command line writes files")]
+pub fn file(path: &str, text: &str) -> Result<(), Stop> {
+    if path == "-" {
+        return data(text);
+    }
+    std::fs::write(path, text).map_err(|error| {
+        let message = format!("`{path}` cannot be written: {error}");
+        stop(message, "check the path and its permissions")
+    })
+}
+
 /// Writes diagnostics to standard error.
 pub fn diagnostics(all: &[DiagnosticData]) {
     let coloured = AutoStream::choice(&io::stderr()) != ColorChoice::Never;

@@ -53,6 +53,7 @@ pub mod dialect;
 pub mod emit;
 pub mod engine;
 pub mod firewall;
+mod fnv;
 pub mod graph;
 pub mod net;
 pub mod packet;

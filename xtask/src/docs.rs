@@ -12,6 +12,8 @@ const SCHEMAS: &[(&str, &str)] = &[
     ("site", "docs/schema/site.json"),
     ("catalog", "docs/schema/catalog.json"),
     ("packet", "docs/schema/packet.json"),
+    ("probe-plan", "docs/schema/probe-plan.json"),
+    ("probe-result", "docs/schema/probe-result.json"),
     ("engine", "docs/schema/engine.json"),
 ];
 

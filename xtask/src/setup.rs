@@ -36,10 +36,12 @@ pub enum Need {
     Python,
     /// Programs of OpenSSH, for hosts that Ansible logs in to.
     Sshd,
+    /// A peer of the live probes.
+    Nmap,
 }
 pub use Need::{
-    Browser as BROWSER, Cxx as CXX, Kernel as KERNEL, Node as NODE, Python as PYTHON, Sshd as SSHD,
-    Wasm as WASM,
+    Browser as BROWSER, Cxx as CXX, Kernel as KERNEL, Nmap as NMAP, Node as NODE, Python as PYTHON,
+    Sshd as SSHD, Wasm as WASM,
 };
 
 const NODE_PACKAGES: &[Package] = &[
@@ -131,6 +133,12 @@ const SSHD_PACKAGES: &[Package] = &[
     },
 ];
 
+const NMAP_PACKAGES: &[Package] = &[Package {
+    debian: "nmap",
+    shown_by: &["nmap"],
+    elsewhere: "install nmap (Fedora: `dnf install nmap`; macOS: `brew install nmap`)",
+}];
+
 impl Need {
     fn packages(self, shell: &Shell) -> Vec<Package> {
         match self {
@@ -144,6 +152,7 @@ impl Need {
             Self::Cxx => CXX_PACKAGES.to_vec(),
             Self::Python => PYTHON_PACKAGES.to_vec(),
             Self::Sshd => SSHD_PACKAGES.to_vec(),
+            Self::Nmap => NMAP_PACKAGES.to_vec(),
         }
     }
 
@@ -172,7 +181,7 @@ impl Need {
             Self::Wasm => wasm::Route::choose(shell)
                 .err()
                 .map(|error| error.to_string()),
-            Self::Browser | Self::Cxx | Self::Python | Self::Sshd => None,
+            Self::Browser | Self::Cxx | Self::Python | Self::Sshd | Self::Nmap => None,
             Self::Kernel => {
                 let may = shell
                     .query(shell.command("unshare").args(["--net", "true"]))

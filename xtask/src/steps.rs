@@ -17,10 +17,12 @@ pub enum Group {
     Rust,
     /// Every reader against mutated texts, for a few seconds each
     Fuzz,
-    /// Live netfilter against the engine (root, Linux)
+    /// Live netfilter against the engine, and live probes (root, Linux)
     Kernel,
     /// The Ansible collection, end to end over ssh, and the Kubernetes manifests
     Hosts,
+    /// Live probes between network namespaces (root, Linux)
+    Probe,
     /// The engine in WebAssembly, run by Node.js
     Wasm,
     /// The calculator: types, unit tests, build, headless browser
@@ -109,6 +111,13 @@ pub const STEPS: &[Step] = &[
         run: ansible::manifests,
     },
     Step {
+        name: "probe tests",
+        groups: &[Group::Kernel, Group::Probe],
+        needs: &[KERNEL],
+        counts: Some(counts::rust),
+        run: probe_tests,
+    },
+    Step {
         name: "npm packages",
         groups: &[Group::Wasm, Group::Web, Group::Docs],
         needs: &[NODE],
@@ -195,7 +204,8 @@ fn rust_tests(shell: &Shell) -> Result<Transcript> {
             "--workspace",
             "--no-fail-fast",
             "-E",
-            "not (package(portwright-tests) & binary(kernel)) and not binary(ansible)",
+            "not (package(portwright-tests) & binary(kernel)) \
+             and not (package(portwright-cli) & (binary(probe) | binary(ansible)))",
         ]);
     } else {
         cargo.args([
@@ -240,6 +250,23 @@ fn kernel_tests(shell: &Shell) -> Result<Transcript> {
         "portwright-cli",
         "--test",
         "cli",
+    ]))
+}
+
+fn probe_tests(shell: &Shell) -> Result<Transcript> {
+    let mut cargo = shell.cargo();
+    cargo.env("PORTWRIGHT_KERNEL", "1").args(if has_nextest() {
+        ["nextest", "run"].as_slice()
+    } else {
+        &["test"]
+    });
+    shell.transcript(cargo.args([
+        "--locked",
+        "--no-fail-fast",
+        "-p",
+        "portwright-cli",
+        "--test",
+        "probe",
     ]))
 }
 

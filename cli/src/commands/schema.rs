@@ -4,6 +4,7 @@ use crate::exit::Exit;
 use crate::input::{Stop, stop};
 use crate::output;
 use clap::{Args, ValueEnum};
+use portwright::probe::{Plan, Record};
 use portwright::{catalog, engine, site};
 
 /// JSON Schemas, for editors and generated types
@@ -25,6 +26,10 @@ enum Of {
     Engine,
     /// Packets of `portwright trace --packets`
     Packet,
+    /// Plans of `portwright probe plan`
+    ProbePlan,
+    /// Lines of the results of `portwright probe run` and `portwright probe listen`
+    ProbeResult,
 }
 
 pub fn run(options: &Options) -> Result<Exit, Stop> {
@@ -33,6 +38,8 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
         Of::Catalog => catalog::schema(),
         Of::Engine => engine::schema(),
         Of::Packet => schemars::schema_for!(engine::PacketInput).to_value(),
+        Of::ProbePlan => schemars::schema_for!(Plan).to_value(),
+        Of::ProbeResult => schemars::schema_for!(Record).to_value(),
     };
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| stop(format!("the schema cannot be written: {error}"), ""))?;

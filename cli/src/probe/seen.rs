@@ -10,15 +10,29 @@ const MOST: usize = 500_000;
 
 type Key = (IpAddr, IpAddr, u8, Option<u16>, SeenAt, Option<String>);
 
+/// Sightings from addresses that the plan does not know: probes whose source was translated, and
+/// everybody else who uses the services.
+const MOST_STRANGERS: usize = 20_000;
+
 /// What was told already.
 #[derive(Debug, Default)]
 pub struct Sightings {
+    known: BTreeSet<IpAddr>,
     told: BTreeSet<Key>,
+    strangers: usize,
     /// How many were not told because there were too many.
     pub unrecorded: u64,
 }
 
 impl Sightings {
+    /// Nothing was told. `known` are the addresses that dial.
+    pub fn new(known: BTreeSet<IpAddr>) -> Self {
+        Self {
+            known,
+            ..Self::default()
+        }
+    }
+
     /// Tells a packet, unless an equal one was told.
     pub fn add(&mut self, seen: Seen, recorder: &mut Recorder) {
         let nonce = seen.nonce.clone();
@@ -26,20 +40,14 @@ impl Sightings {
         if self.told.contains(&key) {
             return;
         }
-        if self.told.len() >= MOST {
-            self.unrecorded += 1;
+        let stranger = !self.known.contains(&seen.from);
+        if self.told.len() >= MOST || stranger && self.strangers >= MOST_STRANGERS {
+            // That of a stranger is no answer that anybody waits for.
+            self.unrecorded += u64::from(!stranger);
             return;
         }
+        self.strangers += usize::from(stranger);
         self.told.insert(key);
         recorder.write(&Record::Seen(seen));
     }
-}
-
-/// The nonce in a payload: the 16 hexadecimal digits behind the first `pw-`.
-pub fn nonce(payload: &[u8]) -> Option<String> {
-    let at = payload.windows(3).position(|part| part == b"pw-")?;
-    let digits = payload.get(at + 3..at + 19)?;
-    let text = str::from_utf8(digits).ok()?;
-    let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    hexadecimal.then(|| text.to_owned())
 }

@@ -50,8 +50,12 @@ impl Rig {
             panic!("three hosts");
         };
         let none = "*filter\nCOMMIT\n";
-        first.network.filter(&filter("-A INPUT -p tcp --dport 6443 -j DROP"), none);
-        third.network.filter(&filter("-A INPUT -p tcp --dport 10250 -j REJECT"), none);
+        first
+            .network
+            .filter(&filter("-A INPUT -p tcp --dport 6443 -j DROP"), none);
+        third
+            .network
+            .filter(&filter("-A INPUT -p tcp --dport 10250 -j REJECT"), none);
         let bgp = filter("-A FORWARD -d 10.88.2.2 -p tcp --dport 179 -j DROP");
         self.router.filter(&bgp, none);
         assert_eq!(second.network.name, "node2");
@@ -114,7 +118,10 @@ fn planted_faults_are_found_from_every_source() {
         ),
         (
             (address(3), Some(10250)),
-            lines(&["node1: Rejected by 10.88.3.2", "node2: Rejected by 10.88.3.2"]),
+            lines(&[
+                "node1: Rejected by 10.88.3.2",
+                "node2: Rejected by 10.88.3.2",
+            ]),
         ),
         (
             (address(2), Some(179)),

@@ -2,7 +2,7 @@
 
 use super::{STEPS, Subject};
 use crate::firewall::{Firewall, Hook, Program};
-use crate::graph::{Group, Member, RequirementGraph};
+use crate::graph::{Group, Member, RequirementGraph, may_hold};
 use crate::net::{Family, Prefix, bounds, number};
 use crate::packet::{Budget, OverBudget, Ranges};
 use crate::site::{Host, Site, Stand, Zone};
@@ -156,12 +156,9 @@ fn owned_vips<'s>(
     at: usize,
     host: &'s Host,
 ) -> impl Iterator<Item = (usize, &'s crate::site::Vip)> {
-    site.vips.iter().enumerate().filter(move |(_, vip)| {
-        let same_cluster = vip.cluster.is_none() || vip.cluster == host.cluster;
-        site.hosts.get(at).is_some()
-            && same_cluster
-            && crate::graph::has_role(host, &vip.owner_role)
-    })
+    let known = site.hosts.get(at).is_some();
+    let vips = site.vips.iter().enumerate();
+    vips.filter(move |(_, vip)| known && may_hold(host, vip))
 }
 
 fn zone_addresses(zone: &Zone, family: Family) -> Ranges<u128> {

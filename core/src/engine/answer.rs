@@ -3,6 +3,7 @@
 //! Lists are arrays, never maps keyed by user text, so that JSON and JavaScript objects have the
 //! same order. Absent optional values are left out.
 
+use super::ProbePlanResult;
 use super::request::ParameterValue;
 #[cfg(doc)]
 use super::request::Request;
@@ -61,6 +62,8 @@ pub enum Outcome {
     Detect(DetectResult),
     /// For [`Request::Explain`].
     Explain(ExplainResult),
+    /// For [`Request::ProbePlan`].
+    ProbePlan(ProbePlanResult),
 }
 
 /// A place in an input text. Lines and columns start at 1; columns count characters.

@@ -3,7 +3,7 @@
 use super::baseline::{known, take_out};
 use super::context::Context;
 use super::describe::{About, describe, fix, not_modelled, sort, wanted};
-use super::resolve::{flow_id, requirements_data};
+use super::resolve::requirements_data;
 use super::session::Session;
 use super::suppress::{Judged, suppress};
 use super::{ExportData, ExportInput, FindingData, FixData, LintRequest, LintResult, LintSummary};
@@ -297,7 +297,7 @@ impl Describe<'_> {
         ids.dedup();
         let about = About {
             guards: self.guards,
-            flow: flow.map(|flow| flow_id(graph, flow)),
+            flow: flow.map(|flow| graph.flow_id(flow)),
         };
         FindingData {
             requirements: ids,

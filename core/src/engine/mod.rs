@@ -25,6 +25,7 @@ mod detect;
 mod fingerprint;
 mod lint;
 mod packet;
+mod probe_plan;
 mod request;
 mod resolve;
 mod session;
@@ -34,6 +35,7 @@ mod trace;
 pub use answer::*;
 pub use baseline::{Baseline, KnownFinding};
 pub use packet::{PacketInput, parse_packet};
+pub use probe_plan::{ProbePlanRequest, ProbePlanResult, read_plan};
 pub use request::*;
 
 use session::Session;
@@ -51,6 +53,9 @@ pub fn call(request: &Request) -> Answer {
         Request::Catalog(request) => browse::catalog(&mut session, request).map(Outcome::Catalog),
         Request::Detect(request) => Some(Outcome::Detect(detect::detect(&mut session, request))),
         Request::Explain(request) => browse::explain(&mut session, request).map(Outcome::Explain),
+        Request::ProbePlan(request) => {
+            probe_plan::plan(&mut session, request).map(Outcome::ProbePlan)
+        }
     };
     session.answer(result)
 }

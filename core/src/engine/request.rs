@@ -1,6 +1,7 @@
 //! What the engine is asked. Plain, serialisable data; the JSON Schema and the TypeScript types
 //! are generated from it and from [`super::answer`].
 
+use super::ProbePlanRequest;
 use crate::catalog::{Mode, Scalar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,8 @@ pub enum Request {
     Detect(DetectRequest),
     /// What a finding's code means.
     Explain(ExplainRequest),
+    /// What to dial and where to listen, to check a site live.
+    ProbePlan(ProbePlanRequest),
 }
 
 /// See [`Request::Resolve`].

@@ -9,7 +9,7 @@ use super::{
 use crate::catalog::{Mode, RoleKind};
 use crate::diagnostic::{Diagnostic, requirement};
 use crate::graph::{Flow, Group, GroupId, Member, RequirementGraph};
-use crate::net::{Family, Service};
+use crate::net::Family;
 use crate::packet::show;
 use crate::site::ClusterKind;
 use std::collections::BTreeSet;
@@ -129,6 +129,17 @@ fn hosts(context: &Context) -> Vec<HostData> {
     .collect()
 }
 
+/// What a group is called.
+pub(super) fn group_title(context: &Context, group: &Group) -> String {
+    let role = group.roles.first();
+    let role = role.and_then(|role| context.catalog.roles.get(role));
+    match (&*group.members, role) {
+        ([party @ Member::Party(_)], _) => party.name(&context.site).to_owned(),
+        (_, Some(role)) => context.text(&role.title).to_owned(),
+        _ => group.label.clone(),
+    }
+}
+
 fn group(context: &Context, group: &Group) -> GroupData {
     let site = &context.site;
     let prefixes = |family| {
@@ -141,14 +152,9 @@ fn group(context: &Context, group: &Group) -> GroupData {
         .and_then(|role| context.catalog.roles.get(role));
     let kind = role.map_or(RoleKind::Host, |role| role.kind);
     let cluster = group.cluster.and_then(|at| site.clusters.get(at));
-    let title = match (&*group.members, role) {
-        ([party @ Member::Party(_)], _) => party.name(site).to_owned(),
-        (_, Some(role)) => context.text(&role.title).to_owned(),
-        _ => group.label.clone(),
-    };
     GroupData {
         id: group.label.clone(),
-        title,
+        title: group_title(context, group),
         kind: match kind {
             RoleKind::Host => "hosts",
             RoleKind::Vip => "vip",
@@ -167,42 +173,13 @@ fn group(context: &Context, group: &Group) -> GroupData {
     }
 }
 
-/// The stable id of a flow.
-pub(super) fn flow_id(graph: &RequirementGraph<'_>, flow: &Flow) -> String {
-    let label = |id| graph.group(id).map_or("", |group| group.label.as_str());
-    let family = match flow.family {
-        Family::V4 => "ipv4",
-        Family::V6 => "ipv6",
-    };
-    let (protocol, ports, icmp) = service(flow);
-    let detail = icmp.unwrap_or(ports);
-    let slash = if detail.is_empty() { "" } else { "/" };
-    format!(
-        "{family}:{}>{}:{protocol}{slash}{detail}",
-        label(flow.from),
-        label(flow.to)
-    )
-}
-
-/// Protocol, ports and ICMP kind as the tables write them.
-fn service(flow: &Flow) -> (String, String, Option<String>) {
-    match flow.service {
-        Service::Ports(protocol, ports) => (protocol.to_string(), ports.to_string(), None),
-        Service::Icmp(icmp) => {
-            let (kind, code) = icmp.in_family(flow.family);
-            ("icmp".into(), String::new(), Some(format!("{kind}/{code}")))
-        }
-        Service::Protocol(protocol) => (protocol.0.to_string(), String::new(), None),
-    }
-}
-
 fn flow_data(context: &Context, graph: &RequirementGraph<'_>, flow: &Flow) -> FlowData {
     let label = |id| {
         graph
             .group(id)
             .map_or(String::new(), |group| group.label.clone())
     };
-    let (protocol, ports, icmp) = service(flow);
+    let (protocol, ports, icmp) = flow.service_text();
     let requirement = |at: usize| context.catalog.requirements.get(at);
     let because = flow.because.iter().filter_map(|reason| {
         Some(ReasonData {
@@ -213,7 +190,7 @@ fn flow_data(context: &Context, graph: &RequirementGraph<'_>, flow: &Flow) -> Fl
     });
     let doubtful = |at| requirement(at).is_some_and(|r| r.erratum.is_some());
     FlowData {
-        id: flow_id(graph, flow),
+        id: graph.flow_id(flow),
         family: flow.family,
         from: label(flow.from),
         to: label(flow.to),
@@ -293,7 +270,7 @@ fn pairs(
             all.retain(|prefix| Family::of_prefix(prefix) == flow.family);
             all
         };
-        let id = flow_id(graph, flow);
+        let id = graph.flow_id(flow);
         for &source in &from.members {
             for &destination in &to.members {
                 let host = only.map(Member::Host);

@@ -7,7 +7,7 @@ use crate::catalog::{
     Catalog, Mode, NodeBind, PortSpec, Requirement, RoleKind, Scalar, Scope, Services,
 };
 use crate::net::{PortRange, Service, bounds};
-use crate::site::{ClusterKind, Host, Site};
+use crate::site::{ClusterKind, Host, Site, Vip};
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -533,6 +533,12 @@ pub fn has_role(host: &Host, role: &str) -> bool {
         || role == "node"
             && host.cluster.is_some()
             && (roles.contains("control-plane") || roles.contains("worker"))
+}
+
+/// Whether a virtual address may be on this host.
+#[must_use]
+pub fn may_hold(host: &Host, vip: &Vip) -> bool {
+    (vip.cluster.is_none() || vip.cluster == host.cluster) && has_role(host, &vip.owner_role)
 }
 
 /// The cluster that all members belong to, where there is one.

@@ -43,7 +43,41 @@ pub struct Reason {
     pub need: Need,
 }
 
+impl Flow {
+    /// Protocol, ports and ICMP type and code in this family, as tables write them.
+    #[must_use]
+    pub fn service_text(&self) -> (String, String, Option<String>) {
+        match self.service {
+            Service::Ports(protocol, ports) => (protocol.to_string(), ports.to_string(), None),
+            Service::Icmp(icmp) => {
+                let (kind, code) = icmp.in_family(self.family);
+                ("icmp".into(), String::new(), Some(format!("{kind}/{code}")))
+            }
+            Service::Protocol(protocol) => (protocol.0.to_string(), String::new(), None),
+        }
+    }
+}
+
 impl RequirementGraph<'_> {
+    /// The stable id of a flow, for example
+    /// `ipv4:global/node>global/control-plane:tcp/6443`.
+    #[must_use]
+    pub fn flow_id(&self, flow: &Flow) -> String {
+        let label = |id| self.group(id).map_or("", |group| group.label.as_str());
+        let family = match flow.family {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+        };
+        let (protocol, ports, icmp) = flow.service_text();
+        let detail = icmp.unwrap_or(ports);
+        let slash = if detail.is_empty() { "" } else { "/" };
+        format!(
+            "{family}:{}>{}:{protocol}{slash}{detail}",
+            label(flow.from),
+            label(flow.to)
+        )
+    }
+
     /// Merges the required edges: equal openings become one flow with several reasons, and an
     /// opening inside a larger one of the same service becomes a reason of that. Ordered by
     /// destination, source, service.

@@ -9,7 +9,7 @@ mod build;
 mod flow;
 mod group;
 
-pub use build::{RequirementGraph, Settings, Unmatched, has_role};
+pub use build::{RequirementGraph, Settings, Unmatched, has_role, may_hold};
 pub use flow::{Flow, Reason};
 pub use group::{Group, GroupId, Member};
 

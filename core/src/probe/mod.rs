@@ -10,17 +10,27 @@
 
 mod classify;
 mod icmp;
+mod make;
 mod payload;
 mod plan;
+mod ports;
+mod read;
 mod record;
+mod sample;
+mod walk;
 
 pub use classify::{Judged, classify};
 pub use icmp::{Meaning, meaning};
+pub use make::{Making, make};
 pub use payload::{Nonce, payload, sctp_parameter};
 pub use plan::{
     Dial, Listen, PLAN_VERSION, Plan, PlanFlow, PlanHost, PlanReason, Target, TargetGroup, Untested,
 };
+pub use ports::PortList;
+pub use read::{plan_hash, read_plan};
 pub use record::{
     End, Evidence, Listening, Probe, RECORD_VERSION, Record, Seen, SeenAt, SocketState, Start,
     Task, Verdict,
 };
+pub use sample::Sample;
+pub use walk::{Pair, Planned};

@@ -1,5 +1,6 @@
 //! The plan: per host, what to listen on and what to dial.
 
+use super::PortList;
 use crate::catalog::Need;
 use crate::net::Family;
 use schemars::JsonSchema;
@@ -41,7 +42,7 @@ pub struct Plan {
 pub struct PlanHost {
     /// Its name in the site.
     pub name: String,
-    /// Its addresses.
+    /// Its addresses, that of its sshd included where it has one of its own.
     pub addresses: Vec<IpAddr>,
     /// Its cluster.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -64,8 +65,8 @@ pub struct Listen {
     /// IP protocol number: 6 TCP, 17 UDP, 132 SCTP, 4 IP in IP.
     pub protocol: u8,
     /// The ports, as in `22,2379-2380`; empty for protocols without ports.
-    #[serde(skip_serializing_if = "String::is_empty", default)]
-    pub ports: String,
+    #[serde(skip_serializing_if = "PortList::is_empty", default)]
+    pub ports: PortList,
     /// The addresses that others dial, virtual ones that may be here included.
     pub addresses: Vec<IpAddr>,
 }
@@ -96,11 +97,11 @@ pub struct PlanFlow {
     /// IP protocol number.
     pub protocol: u8,
     /// Destination ports to dial, as in `6443` or `30000,30417,32767`; empty without ports.
-    #[serde(skip_serializing_if = "String::is_empty", default)]
-    pub ports: String,
+    #[serde(skip_serializing_if = "PortList::is_empty", default)]
+    pub ports: PortList,
     /// The ports that are required, where more than are dialled.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub sampled_from: Option<String>,
+    pub sampled_from: Option<PortList>,
     /// ICMP type and code in this family.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub icmp: Option<(u8, u8)>,

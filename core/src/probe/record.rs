@@ -35,7 +35,7 @@ pub struct Start {
     pub host: String,
     /// When it began, RFC 3339 in UTC.
     pub time: String,
-    /// A hash of the plan's bytes: results of another plan are not mixed in unnoticed.
+    /// [`super::plan_hash`] of the plan: results of another plan are not mixed in unnoticed.
     pub plan: String,
     /// Whether raw sockets could be opened.
     pub privileged: bool,
@@ -216,4 +216,7 @@ pub struct End {
     /// Why it ended early, where it did: interrupted, time to live.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cut_short: Option<String>,
+    /// When it ended, RFC 3339 in UTC: only while a stub is up does a reset tell of a firewall.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub time: Option<String>,
 }

@@ -71,7 +71,13 @@ pub fn median(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-fn once(command: &mut Command, output: &Path, limit: Duration, well: &[i32]) -> Result<Measured> {
+/// Runs a program once.
+pub fn once(
+    command: &mut Command,
+    output: &Path,
+    limit: Duration,
+    well: &[i32],
+) -> Result<Measured> {
     let open =
         || File::create(output).with_context(|| format!("cannot create `{}`", output.display()));
     command

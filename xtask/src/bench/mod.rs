@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the engine's criterion benchmarks; with `--peers`, Portwright beside the
-//! tools that come nearest to it.
+//! tools that come nearest to it; with `--probe`, live probes beside nmap.
 
 mod aerleon;
 mod files;
@@ -8,6 +8,7 @@ mod generate;
 mod measure;
 mod page;
 mod peers;
+mod probe;
 mod rows;
 
 use anyhow::Result;
@@ -20,6 +21,10 @@ pub struct Options {
     /// Run the command line beside fwshift and aerleon, and write docs/performance.md
     #[arg(long)]
     peers: bool,
+    /// Run live probes in network namespaces beside nmap, and write their part of
+    /// docs/performance.md (root, Linux)
+    #[arg(long, conflicts_with = "peers")]
+    probe: bool,
     /// With --peers: a program is stopped after so many seconds
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     timeout: u64,
@@ -35,6 +40,9 @@ pub struct Options {
 pub fn bench(shell: &Shell, options: &Options) -> Result<()> {
     if options.peers {
         return rows::compare(shell, options.timeout, &options.sizes);
+    }
+    if options.probe {
+        return probe::probe(shell);
     }
     shell.run(
         shell

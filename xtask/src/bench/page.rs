@@ -171,7 +171,7 @@ fn ratio(slow: &Measured, quick: &Measured) -> String {
 }
 
 /// With thousands parted.
-fn number(number: u32) -> String {
+pub fn number(number: u32) -> String {
     let digits = number.to_string();
     let mut parted = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -183,7 +183,8 @@ fn number(number: u32) -> String {
     parted
 }
 
-fn machine(shell: &Shell) -> String {
+/// What it runs on.
+pub fn machine(shell: &Shell) -> String {
     let field = |path: &str, name: &str| {
         let text = fs::read_to_string(path).ok()?;
         let line = text.lines().find(|line| line.starts_with(name))?;
@@ -209,7 +210,8 @@ fn machine(shell: &Shell) -> String {
     )
 }
 
-fn today(shell: &Shell) -> String {
+/// The date, as people sort it.
+pub fn today(shell: &Shell) -> String {
     shell
         .query(shell.command("date").arg("+%Y-%m-%d"))
         .unwrap_or_default()

@@ -10,6 +10,7 @@ use super::files::{Export, Files, KINDS, Kind};
 use super::measure::{Measured, measure, median};
 use super::page;
 use super::peers::{self, Programs, Shadowed, WELL};
+use super::probe::section;
 use crate::shell::Shell;
 
 /// Everything that one run found.
@@ -106,7 +107,9 @@ pub fn compare(shell: &Shell, timeout: u64, sizes: &[u32]) -> Result<()> {
     }
     let path = shell.root.join("docs/performance.md");
     let page = page::page(shell, &programs.versions(shell), timeout, &results);
-    fs::write(&path, page).with_context(|| format!("cannot write `{}`", path.display()))?;
+    let old = fs::read_to_string(&path).unwrap_or_default();
+    fs::write(&path, section::keep(&old, &page))
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
     println!("wrote {}", shell.relative(&path));
     Ok(())
 }

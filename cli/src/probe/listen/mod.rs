@@ -16,14 +16,17 @@ pub use serve::{Ended, Stopper};
 pub use wanted::{Service, Wanted};
 
 use super::descriptors;
+use super::observe::Observer;
 use super::record::Recorder;
+use super::seen::Sightings;
 use open::{Refused, Stub};
-use portwright::net::Family;
+use portwright::net::{Family, Protocol};
 use portwright::probe::{Listening, Record, SocketState};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,6 +39,8 @@ const RESERVED: usize = 24;
 pub struct Listener {
     stubs: Vec<Stub>,
     refused: Vec<Refused>,
+    observer: Option<Observer>,
+    sctp: BTreeSet<Service>,
     connections: usize,
     stopper: Arc<Stopper>,
     poll: mio::Poll,
@@ -76,6 +81,8 @@ impl Listener {
         let mut this = Self {
             stubs: Vec::new(),
             refused: Vec::new(),
+            observer: None,
+            sctp: BTreeSet::new(),
             connections: 0,
             stopper,
             poll,
@@ -90,9 +97,61 @@ impl Listener {
             this.stubs.extend(stubs);
             this.refused.extend(refused);
         }
+        this.observe(wanted);
         let left = limit.saturating_sub(in_use() + RESERVED / 2);
         this.connections = left.clamp(1, MOST_CONNECTIONS);
         Ok(this)
+    }
+
+    /// Opens the observer, and what only it can answer or see.
+    fn observe(&mut self, wanted: &Wanted) {
+        let kernel_has_sctp = Path::new("/proc/net/sctp").exists();
+        let stubs: BTreeSet<_> = self.stubs.iter().map(|stub| stub.service).collect();
+        let taken = self.refused.iter().map(|refused| refused.service);
+        let unanswered = wanted.services.keys().filter(|s| !stubs.contains(s));
+        // A port may be free on one address and taken on another.
+        let unanswered: BTreeSet<_> = unanswered.copied().chain(taken).collect();
+        let why = match Observer::open(wanted, &unanswered) {
+            Ok(observer) => {
+                self.observer = Some(observer);
+                None
+            }
+            Err(error) => Some(format!("{error}: observing needs root or CAP_NET_RAW")),
+        };
+        for service in unanswered {
+            if service.stub_port().is_some() {
+                continue;
+            }
+            let mut refused = Refused {
+                service,
+                address: service.all_addresses(),
+                state: SocketState::Taken,
+                why: None,
+            };
+            match Protocol(service.protocol) {
+                Protocol::ICMP | Protocol::ICMPV6 => {
+                    refused.why = Some("the kernel answers".into());
+                }
+                Protocol::SCTP if kernel_has_sctp => {
+                    refused.why = Some("the kernel's SCTP answers".into());
+                }
+                _ if why.is_some() => {
+                    refused.state = SocketState::Failed;
+                    refused.why.clone_from(&why);
+                }
+                Protocol::SCTP => {
+                    self.sctp.insert(service);
+                    continue;
+                }
+                _ => refused.why = Some("nobody answers; what arrives is observed".into()),
+            }
+            self.refused.push(refused);
+        }
+    }
+
+    /// Whether there is an observer.
+    pub fn is_privileged(&self) -> bool {
+        self.observer.is_some()
     }
 
     /// Ends [`Listener::run`] from another thread.
@@ -106,13 +165,20 @@ impl Listener {
         let why = |r: &Refused| r.why.clone().unwrap_or_default();
         let refused = || self.refused.iter();
         Summary {
-            stubs: self.stubs.iter().map(|stub| stub.service).collect(),
+            stubs: self.answered().map(|(service, _)| service).collect(),
             taken: refused().filter(taken).map(|r| r.service).collect(),
             failed: refused()
                 .filter(|r| !taken(r))
                 .map(|r| (r.service, r.address, why(r)))
                 .collect(),
         }
+    }
+
+    /// What is answered, and on which address.
+    fn answered(&self) -> impl Iterator<Item = (Service, IpAddr)> {
+        let sockets = self.stubs.iter().map(|stub| (stub.service, stub.address));
+        let sctp = self.sctp.iter().map(|one| (*one, one.all_addresses()));
+        sockets.chain(sctp)
     }
 
     /// Writes what answers on each port, and who has those that are taken.
@@ -123,14 +189,12 @@ impl Listener {
         } else {
             Owners::default()
         };
-        let ours = self.stubs.iter().map(|stub| {
-            let (service, address) = (stub.service, stub.address);
-            (service, address, SocketState::Stub, None, None)
-        });
+        let ours = self.answered();
+        let ours = ours.map(|(service, address)| (service, address, SocketState::Stub, None, None));
         let others = self.refused.iter().map(|refused| {
             let (service, address) = (refused.service, refused.address);
             let (process, why) = match (refused.state, service.port) {
-                (SocketState::Taken, Some(port)) => {
+                (SocketState::Taken, Some(port)) if refused.why.is_none() => {
                     match owners.of(service.protocol, address, port) {
                         Ok(process) => (Some(process), None),
                         Err(why) => (None, Some(why)),
@@ -154,13 +218,19 @@ impl Listener {
         }
     }
 
-    /// Answers until it is stopped, or until this moment.
+    /// Answers until it is stopped, or until this moment. `dialling` are the addresses that the
+    /// plan lets dial.
     ///
     /// # Errors
     ///
     /// Where records cannot be written, or the event loop fails.
-    pub fn run(self, recorder: &mut Recorder, until: Instant) -> io::Result<Ended> {
-        serve::serve(self, recorder, until)
+    pub fn run(
+        self,
+        dialling: BTreeSet<IpAddr>,
+        recorder: &mut Recorder,
+        until: Instant,
+    ) -> io::Result<Ended> {
+        serve::serve(self, Sightings::new(dialling), recorder, until)
     }
 }
 

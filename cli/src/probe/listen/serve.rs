@@ -3,19 +3,27 @@
 use super::limit::Limit;
 use super::open::Stub;
 use super::tcp::Connections;
-use super::{Listener, udp};
+use super::{Listener, Service, udp};
+use crate::probe::observe::{self, Observer, sctp};
 use crate::probe::record::Recorder;
-use crate::probe::seen::{Sightings, nonce};
+use crate::probe::reply::send_from;
+use crate::probe::seen::Sightings;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
-use portwright::probe::{Seen, SeenAt};
-use std::collections::VecDeque;
+use portwright::probe::{Nonce, Seen, SeenAt};
+use socket2::Socket;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const STOP: Token = Token(usize::MAX);
+/// Tokens of the observer's sockets; there are fewer than 1024.
+const OBSERVER: usize = usize::MAX - 1024;
+/// Packets that the observer looks at in a turn.
+const LOOKS: usize = 1024;
 /// Datagrams or connections of one port that are taken in a turn, before others have theirs.
 const TURN: usize = 64;
 /// How long a port waits that has a connection for which there is no descriptor.
@@ -38,6 +46,8 @@ pub struct Ended {
     pub unsent: Option<(u64, String)>,
     /// Packets that were not recorded, because there were too many.
     pub unrecorded: u64,
+    /// Packets that came too fast for the observer.
+    pub lost: u64,
 }
 
 impl Stopper {
@@ -61,13 +71,23 @@ struct Server<'a> {
     connections: Connections,
     poll: Poll,
     limit: Limit,
+    observer: Option<Observer>,
     sightings: Sightings,
     recorder: &'a mut Recorder,
     /// Ports that have something to read.
     ready: VecDeque<usize>,
     queued: Vec<bool>,
+    /// Sockets of the observer that have something to read.
+    watching: VecDeque<usize>,
     unsent: Option<(u64, String)>,
+    /// SCTP services that are answered.
+    sctp: BTreeSet<Service>,
     buffer: [u8; udp::LONGEST],
+}
+
+fn count(unsent: &mut Option<(u64, String)>, error: &io::Error) {
+    let (count, _) = unsent.get_or_insert((0, error.to_string()));
+    *count += 1;
 }
 
 /// How a port's turn ended.
@@ -82,6 +102,7 @@ enum Turn {
 
 pub(super) fn serve(
     listener: Listener,
+    sightings: Sightings,
     recorder: &mut Recorder,
     until: Instant,
 ) -> io::Result<Ended> {
@@ -90,6 +111,8 @@ pub(super) fn serve(
         connections,
         stopper,
         poll,
+        observer,
+        sctp,
         ..
     } = listener;
     for (at, stub) in stubs.iter().enumerate() {
@@ -98,13 +121,21 @@ pub(super) fn serve(
         poll.registry()
             .register(source, Token(at), Interest::READABLE)?;
     }
+    for (at, fd) in observer.iter().flat_map(Observer::descriptors).enumerate() {
+        let source = &mut SourceFd(&fd);
+        poll.registry()
+            .register(source, Token(OBSERVER + at), Interest::READABLE)?;
+    }
     let mut server = Server {
         connections: Connections::new(stubs.len(), connections),
         queued: vec![false; stubs.len()],
         stubs,
         poll,
         limit: Limit::new(Instant::now()),
-        sightings: Sightings::default(),
+        observer,
+        sctp,
+        sightings,
+        watching: VecDeque::new(),
         recorder,
         ready: VecDeque::new(),
         unsent: None,
@@ -116,6 +147,7 @@ pub(super) fn serve(
         unanswered: server.limit.unanswered,
         unsent: server.unsent,
         unrecorded: server.sightings.unrecorded,
+        lost: server.observer.as_ref().map_or(0, Observer::lost),
     })
 }
 
@@ -133,7 +165,9 @@ impl Server<'_> {
                 return Ok(true);
             }
             let next = self.connections.expire(now);
-            let wait = match (self.ready.is_empty(), short) {
+            let idle = self.ready.is_empty();
+            let wait = match (idle, short) {
+                _ if !self.watching.is_empty() => Duration::ZERO,
                 (true, _) => next.unwrap_or(until).min(until).duration_since(now),
                 (false, true) => SHORTAGE,
                 (false, false) => Duration::ZERO,
@@ -152,6 +186,7 @@ impl Server<'_> {
                 self.note(event.token());
             }
             short = self.turns();
+            self.look();
             self.recorder.flush()?;
         }
     }
@@ -164,6 +199,12 @@ impl Server<'_> {
                 }
             }
             None if token == STOP => {}
+            None if token.0 >= OBSERVER => {
+                let at = token.0 - OBSERVER;
+                if !self.watching.contains(&at) {
+                    self.watching.push_back(at);
+                }
+            }
             None => self.connections.ready(token),
         }
     }
@@ -197,6 +238,36 @@ impl Server<'_> {
             }
         }
         short
+    }
+
+    /// A turn for every socket of the observer that is ready.
+    fn look(&mut self) {
+        let Some(observer) = &mut self.observer else {
+            return;
+        };
+        for _ in 0..self.watching.len() {
+            let Some(at) = self.watching.pop_front() else {
+                break;
+            };
+            let (limit, sctp, unsent) = (&mut self.limit, &self.sctp, &mut self.unsent);
+            let answer = |socket: &Socket, seen: &Seen, body: &[u8]| {
+                if !sctp.contains(&Service::of(seen)) {
+                    return;
+                }
+                let to = SocketAddr::new(seen.from, 0);
+                let allowed = limit.allows(Instant::now(), to, body);
+                let Some(bytes) = sctp::init_ack(body).filter(|_| allowed) else {
+                    return;
+                };
+                if let Err(error) = send_from(socket, &bytes, seen.to, to, 0) {
+                    count(unsent, &error);
+                }
+            };
+            let turn = observer.turn(at, LOOKS, &mut self.sightings, self.recorder, answer);
+            if let observe::Turn::More = turn {
+                self.watching.push_back(at);
+            }
+        }
     }
 
     fn accept(&mut self, at: usize) -> Turn {
@@ -256,15 +327,15 @@ impl Server<'_> {
                 protocol: stub.service.protocol,
                 port: stub.service.port,
                 at: SeenAt::Accepted,
-                nonce: nonce(datagram.payload),
+                nonce: Nonce::find(stub.service.protocol, stub.service.port, datagram.payload)
+                    .map(|nonce| nonce.to_string()),
             };
             self.sightings.add(seen, self.recorder);
             if !self.limit.allows(now, datagram.from, datagram.payload) {
                 continue;
             }
             if let Err(error) = udp::echo(&stub.socket, &datagram) {
-                let (count, _) = self.unsent.get_or_insert((0, error.to_string()));
-                *count += 1;
+                count(&mut self.unsent, &error);
             }
         }
         Turn::More

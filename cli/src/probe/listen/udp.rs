@@ -1,12 +1,10 @@
 //! Echo of datagrams, from the address that they were sent to.
 
+use crate::probe::reply::send_from;
 use nix::cmsg_space;
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrLike,
-    SockaddrStorage, recvmsg, sendmsg,
-};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
 use socket2::Socket;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::AsRawFd;
 
@@ -21,21 +19,13 @@ pub struct Datagram<'a> {
     pub to: IpAddr,
     /// What it carries.
     pub payload: &'a [u8],
-    answer: Source,
+    /// Whether it was sent to this host alone.
+    single: bool,
+    /// Number of the interface that it came in by.
+    interface: u32,
 }
 
-/// The address that an answer has to come from.
-#[derive(Clone, Copy)]
-enum Source {
-    /// It was sent to one host.
-    V4(libc::in_pktinfo),
-    /// It was sent to one host.
-    V6(libc::in6_pktinfo),
-    /// It was sent to many: no answer.
-    None,
-}
-
-/// Receives one; none when nothing waits, or when what came is not to be answered (too long).
+/// Receives one; none when what came is not to be answered (too long).
 ///
 /// # Errors
 ///
@@ -55,21 +45,22 @@ pub fn receive<'a>(
     let length = message.bytes;
     let long = message.flags.contains(MsgFlags::MSG_TRUNC);
     let from = message.address.as_ref().and_then(address);
-    let info = message.cmsgs().ok().and_then(|mut all| {
+    let way = message.cmsgs().ok().and_then(|mut all| {
         all.find_map(|one| match one {
-            ControlMessageOwned::Ipv4PacketInfo(info) => Some(sent_to_v4(info)),
-            ControlMessageOwned::Ipv6PacketInfo(info) => Some(sent_to_v6(info)),
+            ControlMessageOwned::Ipv4PacketInfo(info) => Some(way_v4(info)),
+            ControlMessageOwned::Ipv6PacketInfo(info) => Some(way_v6(info)),
             _ => None,
         })
     });
-    let (Some(from), Some((to, answer)), false) = (from, info, long) else {
+    let (Some(from), Some((to, single, interface)), false) = (from, way, long) else {
         return Ok(None);
     };
     Ok(Some(Datagram {
         from,
         to,
         payload: buffer.get(..length).unwrap_or_default(),
-        answer,
+        single,
+        interface,
     }))
 }
 
@@ -79,29 +70,17 @@ pub fn receive<'a>(
 ///
 /// What the system says: `PermissionDenied` where rules of the host keep the answer back.
 pub fn echo(socket: &Socket, datagram: &Datagram<'_>) -> io::Result<()> {
-    let slices = [IoSlice::new(datagram.payload)];
-    let fd = socket.as_raw_fd();
-    match (datagram.from, datagram.answer) {
-        (SocketAddr::V4(from), Source::V4(info)) => {
-            let control = [ControlMessage::Ipv4PacketInfo(&info)];
-            send(fd, &slices, &control, &SockaddrIn::from(from))
-        }
-        (SocketAddr::V6(from), Source::V6(info)) => {
-            let control = [ControlMessage::Ipv6PacketInfo(&info)];
-            send(fd, &slices, &control, &SockaddrIn6::from(from))
-        }
-        _ => Ok(()),
+    let Datagram {
+        from,
+        to,
+        payload,
+        single,
+        interface,
+    } = *datagram;
+    if !single {
+        return Ok(());
     }
-}
-
-fn send<A: SockaddrLike>(
-    fd: i32,
-    slices: &[IoSlice<'_>],
-    control: &[ControlMessage<'_>],
-    to: &A,
-) -> io::Result<()> {
-    sendmsg(fd, slices, control, MsgFlags::MSG_DONTWAIT, Some(to))?;
-    Ok(())
+    send_from(socket, payload, to, from, interface)
 }
 
 fn address(from: &SockaddrStorage) -> Option<SocketAddr> {
@@ -111,35 +90,15 @@ fn address(from: &SockaddrStorage) -> Option<SocketAddr> {
         .or_else(|| v6.map(|from| SocketAddrV6::from(from).into()))
 }
 
-fn sent_to_v4(info: libc::in_pktinfo) -> (IpAddr, Source) {
+/// Destination, whether it is one host's, and the interface.
+fn way_v4(info: libc::in_pktinfo) -> (IpAddr, bool, u32) {
     let of = |address: libc::in_addr| Ipv4Addr::from(u32::from_be(address.s_addr));
     let (to, own) = (of(info.ipi_addr), of(info.ipi_spec_dst));
     // Only of a broadcast or multicast is the header's destination not the own address.
-    let answer = if to == own {
-        Source::V4(libc::in_pktinfo {
-            // Routes decide, as they do for a service.
-            ipi_ifindex: 0,
-            ..info
-        })
-    } else {
-        Source::None
-    };
-    (to.into(), answer)
+    (to.into(), to == own, info.ipi_ifindex.unsigned_abs())
 }
 
-fn sent_to_v6(info: libc::in6_pktinfo) -> (IpAddr, Source) {
+fn way_v6(info: libc::in6_pktinfo) -> (IpAddr, bool, u32) {
     let to = Ipv6Addr::from(info.ipi6_addr.s6_addr);
-    let answer = if to.is_multicast() {
-        Source::None
-    } else {
-        Source::V6(libc::in6_pktinfo {
-            ipi6_ifindex: if to.is_unicast_link_local() {
-                info.ipi6_ifindex
-            } else {
-                0
-            },
-            ..info
-        })
-    };
-    (to.into(), answer)
+    (to.into(), !to.is_multicast(), info.ipi6_ifindex)
 }

@@ -1,7 +1,7 @@
 //! What a plan wants to answer on a host.
 
 use portwright::net::{Family, PortRange, Protocol};
-use portwright::probe::PlanHost;
+use portwright::probe::{PlanHost, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -17,6 +17,17 @@ pub struct Service {
     pub family: Family,
     /// The port, where the protocol has ports.
     pub port: Option<u16>,
+}
+
+impl Service {
+    /// The service that a packet is for.
+    pub fn of(seen: &Seen) -> Self {
+        Self {
+            protocol: seen.protocol,
+            family: Family::of(seen.to),
+            port: seen.port,
+        }
+    }
 }
 
 /// What is to answer, and on which addresses others dial it.

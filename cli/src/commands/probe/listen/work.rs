@@ -89,8 +89,10 @@ fn listen(options: &Options, path: &str) -> Result<Exit, Stop> {
     if options.detached {
         detach::let_go().map_err(system("the terminal cannot be left"))?;
     }
+    let dialling = read.plan.hosts.iter().flat_map(|host| &host.addresses);
+    let dialling = dialling.copied().collect();
     let ended = listener
-        .run(&mut recorder, begun + options.ttl)
+        .run(dialling, &mut recorder, begun + options.ttl)
         .map_err(system(records))?;
     recorder.write(&Record::End(End {
         done: None,
@@ -128,14 +130,14 @@ fn recorder(path: Option<&str>) -> Result<Recorder, Stop> {
     }
 }
 
-fn begin(host: &PlanHost, hash: &str, _listener: &Listener) -> Start {
+fn begin(host: &PlanHost, hash: &str, listener: &Listener) -> Start {
     Start {
         portwright: RECORD_VERSION.into(),
         task: Task::Listen,
         host: host.name.clone(),
         time: jiff::Timestamp::now().to_string(),
         plan: hash.into(),
-        privileged: false,
+        privileged: listener.is_privileged(),
         planned: None,
     }
 }
@@ -210,6 +212,12 @@ fn cut_short(ended: &Ended) -> Option<String> {
         why.push(format!(
             "{} packets seen were too many to record",
             ended.unrecorded
+        ));
+    }
+    if ended.lost > 0 {
+        why.push(format!(
+            "{} packets came too fast to be observed",
+            ended.lost
         ));
     }
     (!why.is_empty()).then(|| why.join("; "))

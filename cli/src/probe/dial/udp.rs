@@ -1,0 +1,25 @@
+//! UDP: a connected socket for each probe, a question that the port's protocol answers.
+
+use super::Ask;
+use super::datagram::Datagram;
+use portwright::probe::{Evidence, Nonce, payload};
+use socket2::Type;
+
+/// UDP datagrams.
+pub struct Udp;
+
+impl Datagram for Udp {
+    fn sockets(&self, _: &Ask) -> &'static [(Type, i32)] {
+        &[(Type::DGRAM, libc::IPPROTO_UDP)]
+    }
+
+    fn packet(&self, ask: &Ask, nonce: Nonce) -> Vec<u8> {
+        payload(17, ask.port, nonce)
+    }
+
+    fn answer(&self, _: &Ask, nonce: Nonce, packet: &[u8]) -> Option<Evidence> {
+        Some(Evidence::Reply {
+            nonce: nonce.is_in(packet),
+        })
+    }
+}
