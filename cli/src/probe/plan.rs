@@ -1,35 +1,7 @@
-//! A plan as a file holds it, and which of its hosts this machine is.
+//! Which of a plan's hosts this machine is.
 
-use portwright::probe::{PLAN_VERSION, Plan, PlanHost};
-use sha2::{Digest as _, Sha256};
+use portwright::probe::{Plan, PlanHost};
 use std::net::IpAddr;
-
-/// A plan that was read.
-pub struct Read {
-    /// What it says.
-    pub plan: Plan,
-    /// The hash of its bytes, as [`portwright::probe::Start`] carries it.
-    pub hash: String,
-}
-
-/// Reads a plan.
-///
-/// # Errors
-///
-/// What is wrong, with line and column.
-pub fn read(name: &str, text: &str) -> Result<Read, String> {
-    let plan: Plan = serde_json::from_str(text)
-        .map_err(|error| format!("`{name}` is no plan of `portwright probe plan`: {error}"))?;
-    if plan.portwright != PLAN_VERSION {
-        return Err(format!(
-            "`{name}` says `portwright: {}`, expected `{PLAN_VERSION}`",
-            plan.portwright.chars().take(40).collect::<String>()
-        ));
-    }
-    let digest = Sha256::digest(text.as_bytes());
-    let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Read { plan, hash })
-}
 
 /// The addresses of this machine's interfaces.
 ///
@@ -75,7 +47,8 @@ pub fn host<'a>(
             )
         });
     }
-    let here = |host: &&PlanHost| host.addresses.iter().any(|at| own.contains(at));
+    let is_own = |at: &IpAddr| !at.is_loopback() && own.contains(at);
+    let here = |host: &&PlanHost| host.addresses.iter().any(is_own);
     let here: Vec<_> = all.iter().copied().filter(here).collect();
     match here.as_slice() {
         [host] => Ok(host),

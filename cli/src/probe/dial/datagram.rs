@@ -2,7 +2,7 @@
 
 use super::socket::{Attempt, ErrorQueue, Refused, Trouble, open, refused};
 use super::way::{Way, Wire};
-use super::{Ask, Own};
+use super::{Own, Planned};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 use portwright::probe::{Evidence, Nonce};
@@ -13,28 +13,34 @@ use std::time::Duration;
 /// One packet out, one back.
 pub trait Datagram {
     /// The kind of socket, the best first; others where the kernel does not give it.
-    fn sockets(&self, ask: &Ask) -> &'static [(Type, i32)];
+    fn sockets(&self, ask: &Planned) -> &'static [(Type, i32)];
 
     /// The port to connect to, where the socket has ports.
-    fn port(&self, ask: &Ask) -> u16 {
+    fn port(&self, ask: &Planned) -> u16 {
         ask.port.unwrap_or_default()
     }
 
     /// What to send.
-    fn packet(&self, ask: &Ask, nonce: Nonce) -> Vec<u8>;
+    fn packet(&self, ask: &Planned, nonce: Nonce) -> Vec<u8>;
 
     /// What a packet from the target means; none where it is no answer to this probe.
-    fn answer(&self, ask: &Ask, nonce: Nonce, packet: &[u8]) -> Option<Evidence>;
+    fn answer(&self, ask: &Planned, nonce: Nonce, packet: &[u8]) -> Option<Evidence>;
 
     /// Whether an ICMP error that quotes this is about this probe: raw sockets hear of their
     /// neighbours' errors, too.
-    fn is_ours(&self, _ask: &Ask, _nonce: Nonce, _quote: &[u8]) -> bool {
+    fn is_ours(&self, _ask: &Planned, _nonce: Nonce, _quote: &[u8]) -> bool {
         true
     }
 }
 
 impl<T: Datagram> Way for T {
-    fn start(&self, ask: &Ask, nonce: Nonce, own: &Own, queue: &mut ErrorQueue) -> Attempt<Wire> {
+    fn start(
+        &self,
+        ask: &Planned,
+        nonce: Nonce,
+        own: &Own,
+        queue: &mut ErrorQueue,
+    ) -> Attempt<Wire> {
         let mut refusal = Refused::from(Trouble::Never("no socket is known for it".into()));
         for &(kind, protocol) in self.sockets(ask) {
             match open(ask, own, kind, Some(Protocol::from(protocol))) {
@@ -56,7 +62,13 @@ impl<T: Datagram> Way for T {
         Err(refusal)
     }
 
-    fn again(&self, ask: &Ask, nonce: Nonce, wire: &Wire, queue: &mut ErrorQueue) -> Attempt<()> {
+    fn again(
+        &self,
+        ask: &Planned,
+        nonce: Nonce,
+        wire: &Wire,
+        queue: &mut ErrorQueue,
+    ) -> Attempt<()> {
         let packet = self.packet(ask, nonce);
         // An error that waits would be taken for one of this packet.
         if let Some(evidence) = error(self, ask, nonce, wire, queue) {
@@ -74,7 +86,7 @@ impl<T: Datagram> Way for T {
 
     fn read(
         &self,
-        ask: &Ask,
+        ask: &Planned,
         nonce: Nonce,
         wire: &Wire,
         _calm: bool,
@@ -118,7 +130,7 @@ impl<T: Datagram> Way for T {
 /// The first error of the queue that is about this probe.
 fn error<T: Datagram + ?Sized>(
     way: &T,
-    ask: &Ask,
+    ask: &Planned,
     nonce: Nonce,
     wire: &Wire,
     queue: &mut ErrorQueue,

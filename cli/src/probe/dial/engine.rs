@@ -5,7 +5,7 @@ use super::pace::Pace;
 use super::refusers::{Fate, Refusers};
 use super::socket::{ErrorQueue, Refused, Trouble};
 use super::way::{Way, Wire};
-use super::{Ask, Own, Settings, Sink, Summary, way_of};
+use super::{Own, Planned, Settings, Sink, Summary, way_of};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use portwright::probe::{Evidence, Meaning, Nonce, Probe, classify, meaning};
@@ -20,8 +20,15 @@ use std::time::{Duration, Instant};
 const AT_ONCE: usize = 64;
 /// Silent probes that are held back before they are sent again.
 const MOST_SILENT: usize = 100_000;
-/// How often silence is asked again while answers still come to others.
-const MOST_ROUNDS: u32 = 5;
+/// How often silence is asked again while listeners still answer to others: packets are lost.
+const MOST_LOSSY: u32 = 5;
+/// How often it is asked again while somebody goes on refusing, and for many probes.
+const MOST_ROUNDS: u32 = 30;
+const MOST_ROUNDS_OF_MANY: u32 = 4;
+/// Probes that are many: at two answers a round they would take forever.
+const MANY: usize = 1000;
+/// How long a connection is kept to see whether it is reset.
+const GRACE: Duration = Duration::from_millis(20);
 /// How often a probe is put off because something has run out.
 const MOST_SHORTAGES: u8 = 9;
 /// The longest pause, so that an interruption is noticed.
@@ -41,6 +48,8 @@ struct Flight {
     deadline: Instant,
     /// Repetitions so far.
     repeated: usize,
+    /// When it was connected.
+    connected: Option<Instant>,
 }
 
 /// A place for a flight, and how often it was used.
@@ -60,9 +69,8 @@ pub struct Engine<'a, I> {
     queue: ErrorQueue,
     slots: Vec<Slot>,
     free: Vec<usize>,
-    /// Flights, without those sent alone.
+    /// Flights.
     under_way: usize,
-    alone: usize,
     /// How many flights there may be.
     most: usize,
     timers: BinaryHeap<Reverse<(Instant, usize, u32)>>,
@@ -75,6 +83,7 @@ pub struct Engine<'a, I> {
     refusers: Refusers,
     pace: Pace,
     done: u64,
+    in_doubt: u64,
 }
 
 /// Silent probes that are being sent again.
@@ -88,7 +97,7 @@ struct Round {
     running: bool,
 }
 
-impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
+impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
     /// For these probes.
     ///
     /// # Errors
@@ -111,7 +120,6 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             slots: Vec::new(),
             free: Vec::new(),
             under_way: 0,
-            alone: 0,
             most,
             timers: BinaryHeap::new(),
             put_off: BTreeMap::new(),
@@ -122,6 +130,7 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             refusers: Refusers::default(),
             pace: Pace::new(settings.rate, Instant::now()),
             done: 0,
+            in_doubt: 0,
         })
     }
 
@@ -161,25 +170,24 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             done: self.done,
             lowered_to: self.pace.lowered_to(),
             cut_short,
-            in_doubt: self.refusers.in_doubt(),
+            in_doubt: self.in_doubt,
         })
     }
 
     fn is_done(&self) -> bool {
         self.exhausted
             && self.held.is_none()
-            && self.under_way + self.alone == 0
+            && self.under_way == 0
             && self.put_off.is_empty()
             && self.silent.is_empty()
             && !self.round.running
-            && self.refusers.is_empty()
     }
 
     /// Sends what may be sent; how long to wait at most for answers.
     fn launch(&mut self) -> io::Result<Duration> {
         for _ in 0..AT_ONCE {
             let now = Instant::now();
-            if self.under_way + self.alone >= self.most {
+            if self.under_way >= self.most {
                 return Ok(self.until_a_timer(now));
             }
             let Some(job) = self.held.take().or_else(|| self.next(now)) else {
@@ -197,8 +205,7 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
     fn until_a_timer(&self, now: Instant) -> Duration {
         let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
         let put_off = self.put_off.first_key_value().map(|((at, _), _)| *at);
-        let alone = self.refusers.next_at();
-        let first = [timer, put_off, alone].into_iter().flatten().min();
+        let first = timer.into_iter().chain(put_off).min();
         first.map_or(PAUSE, |at| at.saturating_duration_since(now).min(PAUSE))
     }
 
@@ -208,9 +215,6 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             && entry.key().0 <= now
         {
             return Some(entry.remove());
-        }
-        if let Some(job) = self.refusers.next(now) {
-            return Some(job);
         }
         if self.round.running {
             return self.round.waiting.pop_front();
@@ -227,7 +231,7 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
         let ask = job.ask;
         if self.own.interface(ask.from).is_none() {
             let why = format!("this machine does not have the address {}", ask.from);
-            return self.report(&job, Evidence::NotTried { why }, now);
+            return self.report(&job, Evidence::NotTried { why }, Duration::ZERO);
         }
         let way = way_of(ask.protocol);
         let nonce = nonce(&ask, self.settings.seed);
@@ -243,9 +247,9 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             Err(refused) => refused,
         };
         match refused {
-            Refused::Evidence(evidence) => self.answered(job, evidence, now, now),
+            Refused::Evidence(evidence) => self.answered(job, evidence, now.elapsed()),
             Refused::Trouble(Trouble::Never(why)) => {
-                self.report(&job, Evidence::NotTried { why }, now)
+                self.report(&job, Evidence::NotTried { why }, Duration::ZERO)
             }
             Refused::Trouble(Trouble::Again(errno)) => {
                 job.tries -= 1;
@@ -282,15 +286,9 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
         }
         let deadline = now + self.settings.wait(job.pass);
         let repeat = way.resends().first().map(|after| now + *after);
-        let timer = match repeat {
-            Some(repeat) if job.pass != Pass::Alone => repeat.min(deadline),
-            _ => deadline,
-        };
+        let timer = repeat.map_or(deadline, |repeat| repeat.min(deadline));
         self.timers.push(Reverse((timer, at, slot.turn)));
-        match job.pass {
-            Pass::Alone => self.alone += 1,
-            _ => self.under_way += 1,
-        }
+        self.under_way += 1;
         slot.flight = Some(Flight {
             job,
             wire,
@@ -298,6 +296,7 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             sent: now,
             deadline,
             repeated: 0,
+            connected: None,
         });
         Ok(())
     }
@@ -305,36 +304,45 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
     fn land(&mut self, at: usize) -> Option<Flight> {
         let flight = self.slots.get_mut(at)?.flight.take()?;
         self.free.push(at);
-        match flight.job.pass {
-            Pass::Alone => self.alone -= 1,
-            _ => self.under_way -= 1,
-        }
+        self.under_way -= 1;
         Some(flight)
     }
 
     /// A socket has something to say.
     fn ready(&mut self, token: Token, calm: bool) -> io::Result<()> {
         let (at, turn) = (token.0 >> 32, token.0 as u32);
-        let Some(slot) = self.slots.get(at).filter(|slot| slot.turn == turn) else {
+        let Some(slot) = self.slots.get_mut(at).filter(|slot| slot.turn == turn) else {
             return Ok(());
         };
-        let Some(flight) = &slot.flight else {
+        let Some(flight) = &mut slot.flight else {
             return Ok(());
         };
         let ask = flight.job.ask;
         let way = way_of(ask.protocol);
         let answer = way.read(&ask, flight.nonce, &flight.wire, calm, &mut self.queue);
-        match answer {
-            Some(evidence) => self.finish(at, evidence),
-            None => Ok(()),
+        match (answer, flight.connected) {
+            (None, _) => Ok(()),
+            (Some(Evidence::Connected), None) if ask.protocol == 6 => {
+                let now = Instant::now();
+                flight.connected = Some(now);
+                flight.deadline = now + GRACE;
+                self.timers.push(Reverse((flight.deadline, at, turn)));
+                Ok(())
+            }
+            (Some(Evidence::ConnectedThenReset), Some(then)) => {
+                self.finish(at, Evidence::ConnectedThenReset, then)
+            }
+            (Some(_), Some(then)) => self.finish(at, Evidence::Connected, then),
+            (Some(evidence), None) => self.finish(at, evidence, Instant::now()),
         }
     }
 
-    fn finish(&mut self, at: usize, evidence: Evidence) -> io::Result<()> {
+    fn finish(&mut self, at: usize, evidence: Evidence, now: Instant) -> io::Result<()> {
         let Some(Flight { job, sent, .. }) = self.land(at) else {
             return Ok(());
         };
-        self.answered(job, evidence, sent, Instant::now())
+        let took = now.saturating_duration_since(sent);
+        self.answered(job, evidence, took)
     }
 
     /// Repeats and gives up what is due.
@@ -352,8 +360,9 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
                 continue;
             };
             if now >= flight.deadline {
-                if let Some(flight) = self.land(at) {
-                    self.fell_silent(flight.job, now)?;
+                match flight.connected {
+                    Some(then) => self.finish(at, Evidence::Connected, then)?,
+                    None => self.fell_silent(at)?,
                 }
                 continue;
             }
@@ -367,7 +376,7 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             flight.job.tries += 1;
             let sent = way.again(&ask, flight.nonce, &flight.wire, &mut self.queue);
             if let Err(Refused::Evidence(evidence)) = sent {
-                self.finish(at, evidence)?;
+                self.finish(at, evidence, now)?;
             }
         }
         Ok(())
@@ -376,7 +385,7 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
     /// Something has run out, here: no matter of firewalls.
     fn short_of(&mut self, mut job: Job, errno: nix::errno::Errno, now: Instant) -> io::Result<()> {
         use nix::errno::Errno::{EMFILE, ENFILE};
-        let flying = self.under_way + self.alone;
+        let flying = self.under_way;
         if matches!(errno, EMFILE | ENFILE) && flying > 0 {
             self.most = flying;
             self.held = Some(job);
@@ -384,7 +393,7 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
         }
         if job.shortages >= MOST_SHORTAGES {
             let why = format!("something had run out, {} times: {errno}", job.shortages);
-            return self.report(&job, Evidence::NotTried { why }, now);
+            return self.report(&job, Evidence::NotTried { why }, Duration::ZERO);
         }
         self.pace.strained(now);
         let wait = Duration::from_millis((25 << job.shortages).min(2000));
@@ -402,14 +411,8 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
         self.put_off.insert(key, job);
     }
 
-    fn answered(
-        &mut self,
-        mut job: Job,
-        evidence: Evidence,
-        sent: Instant,
-        now: Instant,
-    ) -> io::Result<()> {
-        let took = now.saturating_duration_since(sent);
+    fn answered(&mut self, mut job: Job, evidence: Evidence, took: Duration) -> io::Result<()> {
+        let now = Instant::now();
         let evidence = match self.doubt(&job, evidence, took) {
             Ok(evidence) => evidence,
             Err(()) => {
@@ -423,14 +426,13 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             Evidence::Connected | Evidence::Reset | Evidence::Reply { .. }
         );
         if by_listener {
-            let late = job.pass == Pass::Confirm || way_of(job.ask.protocol).is_slow(took);
+            let again = job.pass != Pass::First;
+            let late = again || way_of(job.ask.protocol).is_slow(took);
             self.pace.answered(late, now);
-            if job.pass == Pass::Confirm {
-                self.round.recovered += 1;
-            }
+            self.round.recovered += usize::from(again);
         }
         self.refusers.learn(&job.ask, &evidence, self.own);
-        self.report(&job, evidence, sent)
+        self.report(&job, evidence, took)
     }
 
     /// Answers that deserve a second look: `Err` to send the probe again.
@@ -463,25 +465,23 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
         }
     }
 
-    fn fell_silent(&mut self, mut job: Job, now: Instant) -> io::Result<()> {
-        match job.pass {
-            Pass::First => {
-                job.pass = Pass::Confirm;
-                self.silent.push(job);
-                Ok(())
-            }
-            Pass::Confirm => {
-                self.round.undecided.push(job);
-                Ok(())
-            }
-            Pass::Alone => self.report_silence(&job, now),
+    fn fell_silent(&mut self, at: usize) -> io::Result<()> {
+        let Some(Flight { mut job, .. }) = self.land(at) else {
+            return Ok(());
+        };
+        if job.pass == Pass::First {
+            job.pass = Pass::Confirm;
+            self.silent.push(job);
+        } else {
+            self.round.undecided.push(job);
         }
+        Ok(())
     }
 
-    fn report_silence(&mut self, job: &Job, now: Instant) -> io::Result<()> {
+    fn report_silence(&mut self, job: &Job) -> io::Result<()> {
         let waited = self.settings.confirm.as_millis() as u64;
-        let sent = now.checked_sub(self.settings.confirm).unwrap_or(now);
-        self.report_at(job, Evidence::Silence { waited }, sent, now)
+        let took = self.settings.confirm;
+        self.report(job, Evidence::Silence { waited }, took)
     }
 
     /// Starts a round for those who were silent, or ends it: silence is believed when asking
@@ -493,13 +493,8 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
         if !self.round.running {
             let full = self.silent.len() >= MOST_SILENT;
             if (self.exhausted || full) && !self.silent.is_empty() {
-                self.round = Round {
-                    total: self.silent.len(),
-                    waiting: std::mem::take(&mut self.silent).into(),
-                    number: 1,
-                    running: true,
-                    ..Round::default()
-                };
+                let silent = std::mem::take(&mut self.silent);
+                self.begin_round(silent, 1);
             }
             return Ok(());
         }
@@ -508,67 +503,65 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
         }
         let round = std::mem::take(&mut self.round);
         let lossy = round.recovered * 100 > round.total;
-        if lossy && round.number < MOST_ROUNDS && !round.undecided.is_empty() {
+        if lossy && round.number < MOST_LOSSY && !round.undecided.is_empty() {
             self.pace.lower(Instant::now());
-            self.round = Round {
-                total: round.undecided.len(),
-                waiting: round.undecided.into(),
-                number: round.number + 1,
-                running: true,
-                ..Round::default()
-            };
+            self.begin_round(round.undecided, round.number + 1);
             return Ok(());
         }
-        self.settle(round.undecided)
+        let again = self.settle(round.undecided)?;
+        let most = if again.len() > MANY {
+            MOST_ROUNDS_OF_MANY
+        } else {
+            MOST_ROUNDS
+        };
+        if again.is_empty() {
+            return Ok(());
+        }
+        if round.number < most {
+            self.begin_round(again, round.number + 1);
+            return Ok(());
+        }
+        self.in_doubt += again.len() as u64;
+        again.iter().try_for_each(|job| self.report_silence(job))
     }
 
-    /// What stayed silent: it is said so, unless somebody is known who answers only once a second.
-    fn settle(&mut self, silent: Vec<Job>) -> io::Result<()> {
-        let now = Instant::now();
+    fn begin_round(&mut self, jobs: Vec<Job>, number: u32) {
+        self.refusers.begin_round();
+        self.round = Round {
+            total: jobs.len(),
+            waiting: jobs.into(),
+            number,
+            running: true,
+            ..Round::default()
+        };
+    }
+
+    /// What stayed silent: it is said so, unless somebody goes on refusing who may refuse it, too:
+    /// those are returned.
+    fn settle(&mut self, silent: Vec<Job>) -> io::Result<Vec<Job>> {
+        let mut again = Vec::new();
         for mut job in silent {
             match self.refusers.fate(&job.ask) {
-                Fate::Silent => self.report_silence(&job, now)?,
-                Fate::Known(evidence) => self.report(&job, evidence, now)?,
-                Fate::Alone(refuser) => {
-                    job.pass = Pass::Alone;
-                    self.refusers.ask_alone(refuser, job, now);
+                Fate::Silent => self.report_silence(&job)?,
+                Fate::Known(evidence) => self.report(&job, evidence, self.settings.confirm)?,
+                Fate::Again => {
+                    job.pass = Pass::Again;
+                    again.push(job);
                 }
             }
         }
-        Ok(())
+        Ok(again)
     }
 
-    /// After an interruption: what was silent twice is a result.
+    /// After an interruption: what was silent twice is a result, unless it may have been refused.
     fn keep_what_is_known(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        let again = self
-            .round
-            .waiting
-            .drain(..)
-            .filter(|_| self.round.number > 1);
-        let mut silent: Vec<Job> = again.collect();
+        let again = self.round.waiting.drain(..);
+        let mut silent: Vec<Job> = again.filter(|job| job.pass == Pass::Again).collect();
         silent.append(&mut self.round.undecided);
-        for job in silent {
-            match self.refusers.fate(&job.ask) {
-                Fate::Known(evidence) => self.report(&job, evidence, now)?,
-                Fate::Silent => self.report_silence(&job, now)?,
-                Fate::Alone(_) => {}
-            }
-        }
-        Ok(())
+        self.settle(silent).map(drop)
     }
 
-    fn report(&mut self, job: &Job, evidence: Evidence, sent: Instant) -> io::Result<()> {
-        self.report_at(job, evidence, sent, Instant::now())
-    }
-
-    fn report_at(
-        &mut self,
-        job: &Job,
-        evidence: Evidence,
-        sent: Instant,
-        now: Instant,
-    ) -> io::Result<()> {
+    fn report(&mut self, job: &Job, evidence: Evidence, took: Duration) -> io::Result<()> {
         let ask = &job.ask;
         let judged = classify(&evidence, ask.protocol, ask.to, self.own.addresses(), None);
         let carries = ask.protocol != 6 && !matches!(evidence, Evidence::NotTried { .. });
@@ -581,7 +574,7 @@ impl<'a, I: Iterator<Item = Ask>> Engine<'a, I> {
             verdict: judged.verdict,
             evidence,
             tries: job.tries,
-            micros: now.saturating_duration_since(sent).as_micros() as u64,
+            micros: took.as_micros() as u64,
             nonce: carries.then(|| nonce(ask, self.settings.seed).to_string()),
         })
     }

@@ -1,6 +1,6 @@
 //! Echo requests: over a ping socket where the kernel lets this user have one, else over a raw one.
 
-use super::Ask;
+use super::Planned;
 use super::datagram::Datagram;
 use portwright::probe::{Evidence, Nonce, payload};
 use socket2::Type;
@@ -12,12 +12,12 @@ pub struct Echo;
 const ECHO_V4: (u8, u8) = (8, 0);
 const ECHO_V6: (u8, u8) = (128, 129);
 
-fn kinds(ask: &Ask) -> (u8, u8) {
+fn kinds(ask: &Planned) -> (u8, u8) {
     if ask.to.is_ipv6() { ECHO_V6 } else { ECHO_V4 }
 }
 
 impl Datagram for Echo {
-    fn sockets(&self, ask: &Ask) -> &'static [(Type, i32)] {
+    fn sockets(&self, ask: &Planned) -> &'static [(Type, i32)] {
         match ask.icmp {
             // What else there is are errors and what routers say: no host answers it.
             Some(kind) if kind != (kinds(ask).0, 0) => &[],
@@ -32,11 +32,11 @@ impl Datagram for Echo {
         }
     }
 
-    fn port(&self, _: &Ask) -> u16 {
+    fn port(&self, _: &Planned) -> u16 {
         0
     }
 
-    fn packet(&self, ask: &Ask, nonce: Nonce) -> Vec<u8> {
+    fn packet(&self, ask: &Planned, nonce: Nonce) -> Vec<u8> {
         // A ping socket puts in an identifier of its own; both kernels compute the checksum of
         // IPv6, a raw socket of IPv4 takes ours.
         let [a, b, c, d, ..] = nonce.0.to_be_bytes();
@@ -49,7 +49,7 @@ impl Datagram for Echo {
         out
     }
 
-    fn answer(&self, ask: &Ask, nonce: Nonce, packet: &[u8]) -> Option<Evidence> {
+    fn answer(&self, ask: &Planned, nonce: Nonce, packet: &[u8]) -> Option<Evidence> {
         let (_, reply) = kinds(ask);
         let bare = packet.first() == Some(&reply);
         // A raw socket of IPv4 hands over the IP header, too.
@@ -61,7 +61,7 @@ impl Datagram for Echo {
         ((bare || headed) && nonce.is_in(packet)).then_some(Evidence::Reply { nonce: true })
     }
 
-    fn is_ours(&self, _: &Ask, nonce: Nonce, quote: &[u8]) -> bool {
+    fn is_ours(&self, _: &Planned, nonce: Nonce, quote: &[u8]) -> bool {
         // An error may quote no more than the eight bytes of the header, or nothing of it.
         quote.len() < 8 || nonce.is_in(quote) || quote.windows(4).any(|part| part == half(nonce))
     }
@@ -91,13 +91,14 @@ fn checksum(bytes: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
-    fn ask(to: &str) -> Ask {
-        Ask {
+    fn ask(to: &str) -> Planned {
+        Planned {
             from: to.parse().unwrap(),
             to: to.parse().unwrap(),
             protocol: if to.contains(':') { 58 } else { 1 },
             port: None,
             icmp: None,
+            flow: 0,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Probes that wait for their turn.
 
-use super::Ask;
+use super::Planned;
 use portwright::probe::Nonce;
 
 /// How a probe is sent at the moment.
@@ -10,15 +10,15 @@ pub enum Pass {
     First,
     /// Again, after silence: longer.
     Confirm,
-    /// Alone, after silence at somebody who answers once a second.
-    Alone,
+    /// And again, while somebody goes on refusing, once a second.
+    Again,
 }
 
 /// A probe and what was done for it so far.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// What to dial.
-    pub ask: Ask,
+    pub ask: Planned,
     /// How it is sent next.
     pub pass: Pass,
     /// How often a packet of it was sent; repetitions of TCP by the kernel are not counted.
@@ -31,7 +31,7 @@ pub struct Job {
 
 impl Job {
     /// One that was not sent yet.
-    pub fn new(ask: Ask) -> Self {
+    pub fn new(ask: Planned) -> Self {
         Self {
             ask,
             pass: Pass::First,
@@ -62,7 +62,7 @@ impl Random {
 }
 
 /// The nonce of a probe: the same in every pass, another in every run.
-pub fn nonce(ask: &Ask, seed: u64) -> Nonce {
+pub fn nonce(ask: &Planned, seed: u64) -> Nonce {
     let mut random = Random(seed);
     let mut mix = |number: u64| random.0 = random.next() ^ number;
     for address in [ask.from, ask.to] {
@@ -81,11 +81,11 @@ const DRAWN_FROM: usize = 1 << 18;
 /// than a part of a large plan.
 pub struct Shuffle<I> {
     asks: I,
-    held: Vec<Ask>,
+    held: Vec<Planned>,
     random: Random,
 }
 
-impl<I: Iterator<Item = Ask>> Shuffle<I> {
+impl<I: Iterator<Item = Planned>> Shuffle<I> {
     /// In an order that the seed decides.
     pub fn new(asks: I, seed: u64) -> Self {
         Self {
@@ -96,10 +96,10 @@ impl<I: Iterator<Item = Ask>> Shuffle<I> {
     }
 }
 
-impl<I: Iterator<Item = Ask>> Iterator for Shuffle<I> {
-    type Item = Ask;
+impl<I: Iterator<Item = Planned>> Iterator for Shuffle<I> {
+    type Item = Planned;
 
-    fn next(&mut self) -> Option<Ask> {
+    fn next(&mut self) -> Option<Planned> {
         let room = DRAWN_FROM - self.held.len();
         self.held.extend(self.asks.by_ref().take(room));
         if self.held.is_empty() {
@@ -116,13 +116,14 @@ mod tests {
     use std::collections::BTreeSet;
     use std::net::IpAddr;
 
-    fn asks(count: u32) -> impl Iterator<Item = Ask> {
-        (0..count).map(|number| Ask {
+    fn asks(count: u32) -> impl Iterator<Item = Planned> {
+        (0..count).map(|number| Planned {
             from: IpAddr::from([10, 0, 0, 1]),
             to: IpAddr::from(number.to_be_bytes()),
             protocol: 6,
             port: Some(80),
             icmp: None,
+            flow: 0,
         })
     }
 
@@ -147,8 +148,8 @@ mod tests {
         let mut all = BTreeSet::new();
         for ask in asks(1000) {
             for port in [Some(80), Some(81), None] {
-                all.insert(nonce(&Ask { port, ..ask }, 7));
-                all.insert(nonce(&Ask { port, ..ask }, 8));
+                all.insert(nonce(&Planned { port, ..ask }, 7));
+                all.insert(nonce(&Planned { port, ..ask }, 8));
             }
         }
         assert_eq!(all.len(), 6000);

@@ -2,7 +2,7 @@
 //! evidence.
 //!
 //! [`dial`] is the door. `engine` decides when something is sent and when silence is believed;
-//! `pace` how fast; `refusers` whose silence must be asked again, one at a time. A protocol is a
+//! `pace` how fast; `refusers` whose silence must be asked again. A protocol is a
 //! [`way::Way`].
 
 mod datagram;
@@ -11,7 +11,6 @@ mod icmp;
 mod job;
 mod own;
 mod pace;
-pub mod planned;
 mod proto;
 mod refusers;
 pub mod results;
@@ -25,26 +24,10 @@ pub use own::Own;
 
 use crate::probe::descriptors;
 use job::Pass;
-use portwright::probe::Probe;
+use portwright::probe::{Planned, Probe};
 use std::io;
-use std::net::IpAddr;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-
-/// One probe to send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ask {
-    /// Source address.
-    pub from: IpAddr,
-    /// Destination address.
-    pub to: IpAddr,
-    /// IP protocol number.
-    pub protocol: u8,
-    /// Destination port, where the protocol has ports.
-    pub port: Option<u16>,
-    /// Type and code, for ICMP.
-    pub icmp: Option<(u8, u8)>,
-}
 
 /// How to dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +58,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How long a pass waits. Alone, shorter than TCP waits before it repeats.
+    /// How long a pass waits.
     fn wait(&self, pass: Pass) -> Duration {
         match pass {
             Pass::First => self.timeout,
             Pass::Confirm => self.confirm,
-            Pass::Alone => Duration::from_millis(950),
+            // For two or three more words of who refuses once a second.
+            Pass::Again => self.timeout.max(Duration::from_millis(2200)),
         }
     }
 }
@@ -94,8 +78,8 @@ pub struct Summary {
     pub lowered_to: Option<u32>,
     /// Whether it was stopped before it was done.
     pub cut_short: bool,
-    /// Silent probes that somebody may have refused who answers only once a second: too many to
-    /// ask one at a time.
+    /// Silent probes that somebody may have refused who answers only once a second, too many to
+    /// wait for.
     pub in_doubt: u64,
 }
 
@@ -139,7 +123,7 @@ pub fn is_privileged() -> bool {
 ///
 /// Where a result could not be handed over, or the system fails.
 pub fn dial(
-    asks: impl Iterator<Item = Ask>,
+    asks: impl Iterator<Item = Planned>,
     settings: &Settings,
     own: &Own,
     stop: &AtomicBool,

@@ -1,7 +1,7 @@
 //! IP protocols without ports, over raw sockets: what comes back is an error, or an echo by the
 //! stub. Silence is for the observer to explain.
 
-use super::Ask;
+use super::Planned;
 use super::datagram::Datagram;
 use portwright::probe::{Evidence, Nonce, payload};
 use socket2::Type;
@@ -10,19 +10,19 @@ use socket2::Type;
 pub struct Raw;
 
 impl Datagram for Raw {
-    fn sockets(&self, ask: &Ask) -> &'static [(Type, i32)] {
+    fn sockets(&self, ask: &Planned) -> &'static [(Type, i32)] {
         sockets(ask.protocol)
     }
 
-    fn port(&self, _: &Ask) -> u16 {
+    fn port(&self, _: &Planned) -> u16 {
         0
     }
 
-    fn packet(&self, ask: &Ask, nonce: Nonce) -> Vec<u8> {
+    fn packet(&self, ask: &Planned, nonce: Nonce) -> Vec<u8> {
         payload(ask.protocol, None, nonce)
     }
 
-    fn answer(&self, _: &Ask, nonce: Nonce, packet: &[u8]) -> Option<Evidence> {
+    fn answer(&self, _: &Planned, nonce: Nonce, packet: &[u8]) -> Option<Evidence> {
         // What the target sends for others says nothing about this packet.
         nonce
             .is_in(packet)

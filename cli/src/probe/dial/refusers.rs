@@ -1,34 +1,21 @@
 //! Who refuses with ICMP errors. Kernels send six of them at once and then one a second to each
 //! address (`icmp_ratelimit`), so that the silence of others behind the same refuser says nothing
-//! until they were asked one at a time.
+//! yet. While somebody goes on refusing, those who may wait for its word are asked again; a round
+//! in which it says nothing more, although it could, proves their silence.
 
-use super::job::Job;
-use super::{Ask, Own};
+use super::{Own, Planned};
 use portwright::probe::{Evidence, meaning};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
 
-/// Between two probes that are sent alone: what the kernel of a refuser asks for, and a bit.
-pub const APART: Duration = Duration::from_millis(1050);
-/// How many probes are sent alone for one refuser; two minutes.
-const MOST_ALONE: usize = 120;
-
-/// What becomes of a probe that stayed silent.
+/// What becomes of a probe that stayed silent in a round.
 pub enum Fate {
     /// Silence it is.
     Silent,
     /// Its host is known not to be there.
     Known(Evidence),
-    /// It must be sent alone, when this refuser can answer again.
-    Alone(IpAddr),
-}
-
-/// Probes that wait for a refuser.
-struct Lane {
-    waiting: VecDeque<Job>,
-    next: Instant,
-    taken: usize,
+    /// It may have been refused without a word: it must be sent again.
+    Again,
 }
 
 /// What is known of refusers.
@@ -36,107 +23,127 @@ struct Lane {
 pub struct Refusers {
     /// Who refused something to an address.
     of: BTreeMap<IpAddr, IpAddr>,
-    /// Who refused what was for others, and how much.
-    routers: BTreeMap<IpAddr, u32>,
-    /// Addresses that somebody says are not there.
+    /// Who has refused in this round, and whether it was for others.
+    active: BTreeMap<IpAddr, bool>,
+    /// Addresses that somebody says are not there, by source and target.
     gone: BTreeMap<(IpAddr, IpAddr), Evidence>,
     /// Addresses that have answered.
     alive: BTreeSet<IpAddr>,
-    lanes: BTreeMap<IpAddr, Lane>,
-    in_doubt: u64,
 }
 
 impl Refusers {
+    /// Forgets who has refused lately.
+    pub fn begin_round(&mut self) {
+        self.active.clear();
+    }
+
     /// Takes note of an answer.
-    pub fn learn(&mut self, ask: &Ask, evidence: &Evidence, own: &Own) {
-        let Evidence::Icmp {
-            offender,
-            icmp_type,
-            icmp_code,
-        } = evidence
-        else {
-            if !matches!(
-                evidence,
-                Evidence::LocalError { .. } | Evidence::NotTried { .. } | Evidence::Silence { .. }
-            ) {
-                self.alive.insert(ask.to);
+    pub fn learn(&mut self, ask: &Planned, evidence: &Evidence, own: &Own) {
+        match evidence {
+            Evidence::Icmp {
+                offender,
+                icmp_type,
+                icmp_code,
+            } => {
+                let meaning = meaning(*offender, *icmp_type, *icmp_code);
+                let about_host = meaning.is_some_and(|(meaning, _)| meaning.is_about_host());
+                if about_host && *offender != ask.to {
+                    let gone = self.gone.entry((ask.from, ask.to));
+                    gone.or_insert_with(|| evidence.clone());
+                } else if own.interface(*offender).is_none() {
+                    // This host's own errors are not held back.
+                    self.refused(ask, *offender);
+                }
             }
-            return;
-        };
-        let about_host = meaning(*offender, *icmp_type, *icmp_code)
-            .is_some_and(|(meaning, _)| meaning.is_about_host());
-        if about_host && *offender != ask.to {
-            self.gone
-                .entry((ask.from, ask.to))
-                .or_insert_with(|| evidence.clone());
-        } else if own.interface(*offender).is_none() {
-            // This host's own errors are not held back.
-            self.of.insert(ask.to, *offender);
-            if *offender == ask.to {
+            Evidence::LocalError { .. } | Evidence::NotTried { .. } | Evidence::Silence { .. } => {}
+            _ => {
                 self.alive.insert(ask.to);
-            } else {
-                *self.routers.entry(*offender).or_default() += 1;
             }
         }
     }
 
-    /// What silence means for a probe.
-    pub fn fate(&mut self, ask: &Ask) -> Fate {
+    fn refused(&mut self, ask: &Planned, offender: IpAddr) {
+        self.of.insert(ask.to, offender);
+        if offender == ask.to {
+            self.alive.insert(ask.to);
+        }
+        *self.active.entry(offender).or_default() |= offender != ask.to;
+    }
+
+    /// What silence means for a probe after this round.
+    pub fn fate(&self, ask: &Planned) -> Fate {
         if !self.alive.contains(&ask.to)
             && let Some(evidence) = self.gone.get(&(ask.from, ask.to))
         {
             return Fate::Known(evidence.clone());
         }
-        let same_family = |who: &&IpAddr| who.is_ipv6() == ask.to.is_ipv6();
-        let busiest = || {
-            let routers = self.routers.iter().filter(|(who, _)| same_family(who));
-            routers
-                .max_by_key(|(_, count)| **count)
-                .map(|(who, _)| *who)
+        let own_refuser = self.of.get(&ask.to);
+        let speaks = own_refuser.is_some_and(|who| self.active.contains_key(who));
+        let on_the_way = || {
+            let same_family = |who: &IpAddr| who.is_ipv6() == ask.to.is_ipv6();
+            let mut active = self.active.iter();
+            active.any(|(who, for_others)| *for_others && same_family(who))
         };
-        let Some(refuser) = self.of.get(&ask.to).copied().or_else(busiest) else {
-            return Fate::Silent;
-        };
-        let full = |lane: &Lane| lane.taken >= MOST_ALONE;
-        if self.lanes.get(&refuser).is_some_and(full) {
-            self.in_doubt += 1;
-            return Fate::Silent;
+        if speaks || on_the_way() {
+            Fate::Again
+        } else {
+            Fate::Silent
         }
-        Fate::Alone(refuser)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(to: &str) -> Planned {
+        Planned {
+            from: "10.0.0.1".parse().unwrap(),
+            to: to.parse().unwrap(),
+            protocol: 6,
+            port: Some(80),
+            icmp: None,
+            flow: 0,
+        }
     }
 
-    /// Lets a probe wait for its refuser.
-    pub fn ask_alone(&mut self, refuser: IpAddr, job: Job, now: Instant) {
-        let lane = self.lanes.entry(refuser).or_insert_with(|| Lane {
-            waiting: VecDeque::new(),
-            next: now + APART,
-            taken: 0,
-        });
-        lane.taken += 1;
-        lane.waiting.push_back(job);
+    fn error(offender: &str, icmp_code: u8) -> Evidence {
+        Evidence::Icmp {
+            offender: offender.parse().unwrap(),
+            icmp_type: 3,
+            icmp_code,
+        }
     }
 
-    /// The next probe that may go alone.
-    pub fn next(&mut self, now: Instant) -> Option<Job> {
-        let mut lanes = self.lanes.values_mut();
-        let lane = lanes.find(|lane| lane.next <= now && !lane.waiting.is_empty())?;
-        lane.next = now + APART;
-        lane.waiting.pop_front()
+    #[test]
+    fn silence_beside_a_refuser_is_asked_again_until_it_has_no_more_to_say() {
+        let own = Own::default();
+        let mut refusers = Refusers::default();
+        let (near, far) = (ask("10.0.1.1"), ask("10.0.2.1"));
+        assert!(matches!(refusers.fate(&near), Fate::Silent));
+        refusers.learn(&near, &error("10.0.1.1", 13), &own);
+        assert!(matches!(refusers.fate(&near), Fate::Again));
+        assert!(matches!(refusers.fate(&far), Fate::Silent));
+        // A router may refuse for everybody.
+        refusers.learn(&near, &error("10.0.0.254", 13), &own);
+        assert!(matches!(refusers.fate(&far), Fate::Again));
+        refusers.begin_round();
+        assert!(matches!(refusers.fate(&near), Fate::Silent));
+        assert!(matches!(refusers.fate(&far), Fate::Silent));
     }
 
-    /// When [`Refusers::next`] will have one.
-    pub fn next_at(&self) -> Option<Instant> {
-        let waiting = self.lanes.values().filter(|lane| !lane.waiting.is_empty());
-        waiting.map(|lane| lane.next).min()
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.lanes.values().all(|lane| lane.waiting.is_empty())
-    }
-
-    /// Probes whose silence was believed although a refuser may have held back its answer.
-    pub fn in_doubt(&self) -> u64 {
-        self.in_doubt
+    #[test]
+    fn an_address_that_nobody_has_is_gone_for_all_its_ports() {
+        let own = Own::default();
+        let mut refusers = Refusers::default();
+        let (gone, other) = (ask("10.0.1.1"), ask("10.0.1.2"));
+        let said = error("10.0.0.254", 1);
+        refusers.learn(&gone, &said, &own);
+        refusers.begin_round();
+        assert!(matches!(refusers.fate(&gone), Fate::Known(evidence) if evidence == said));
+        assert!(matches!(refusers.fate(&other), Fate::Silent));
+        // What has answered is there, whatever a rule says for some of its ports.
+        refusers.learn(&gone, &Evidence::Connected, &own);
+        assert!(matches!(refusers.fate(&gone), Fate::Silent));
     }
 }

@@ -1,6 +1,6 @@
 //! SCTP (RFC 9260) over raw sockets, without the kernel's: INIT, and INIT-ACK or ABORT.
 
-use super::Ask;
+use super::Planned;
 use super::datagram::Datagram;
 use portwright::probe::{Evidence, Nonce, sctp_parameter};
 use socket2::Type;
@@ -23,15 +23,15 @@ fn tag(nonce: Nonce) -> u32 {
 }
 
 impl Datagram for Sctp {
-    fn sockets(&self, _: &Ask) -> &'static [(Type, i32)] {
+    fn sockets(&self, _: &Planned) -> &'static [(Type, i32)] {
         &[(Type::RAW, libc::IPPROTO_SCTP)]
     }
 
-    fn port(&self, _: &Ask) -> u16 {
+    fn port(&self, _: &Planned) -> u16 {
         0
     }
 
-    fn packet(&self, ask: &Ask, nonce: Nonce) -> Vec<u8> {
+    fn packet(&self, ask: &Planned, nonce: Nonce) -> Vec<u8> {
         let parameter = sctp_parameter(nonce);
         let mut out = source_port(nonce).to_be_bytes().to_vec();
         out.extend(ask.port.unwrap_or_default().to_be_bytes());
@@ -50,7 +50,7 @@ impl Datagram for Sctp {
         out
     }
 
-    fn answer(&self, ask: &Ask, nonce: Nonce, packet: &[u8]) -> Option<Evidence> {
+    fn answer(&self, ask: &Planned, nonce: Nonce, packet: &[u8]) -> Option<Evidence> {
         let packet = match packet.first() {
             // A raw socket of IPv4 hands over the IP header, too.
             Some(first) if ask.to.is_ipv4() => packet.get(usize::from(first & 15) * 4..)?,
@@ -67,7 +67,7 @@ impl Datagram for Sctp {
         }
     }
 
-    fn is_ours(&self, ask: &Ask, nonce: Nonce, quote: &[u8]) -> bool {
+    fn is_ours(&self, ask: &Planned, nonce: Nonce, quote: &[u8]) -> bool {
         let to = ask.port.unwrap_or_default().to_be_bytes();
         let ports = [source_port(nonce).to_be_bytes(), to].concat();
         // Whatever stands in front of it.
@@ -79,13 +79,14 @@ impl Datagram for Sctp {
 mod tests {
     use super::*;
 
-    fn ask() -> Ask {
-        Ask {
+    fn ask() -> Planned {
+        Planned {
             from: "fd00::1".parse().unwrap(),
             to: "fd00::2".parse().unwrap(),
             protocol: 132,
             port: Some(3868),
             icmp: None,
+            flow: 0,
         }
     }
 

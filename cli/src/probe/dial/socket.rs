@@ -1,6 +1,6 @@
 //! Sockets of probes: bound to the plan's source, with the queue of ICMP errors switched on.
 
-use super::{Ask, Own};
+use super::{Own, Planned};
 use nix::errno::Errno;
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
@@ -67,7 +67,7 @@ pub fn refused(call: &str, error: &io::Error) -> Refused {
 }
 
 /// Opens a socket from the probe's source, connected to nothing yet.
-pub fn open(ask: &Ask, own: &Own, kind: Type, protocol: Option<Protocol>) -> Attempt<Socket> {
+pub fn open(ask: &Planned, own: &Own, kind: Type, protocol: Option<Protocol>) -> Attempt<Socket> {
     let v6 = ask.to.is_ipv6();
     let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
     let socket = Socket::new(domain, kind.nonblocking(), protocol).map_err(|e| no_socket(&e))?;
@@ -106,7 +106,7 @@ impl Own {
     }
 
     /// Where a probe goes.
-    pub fn target(&self, ask: &Ask, port: u16) -> SockAddr {
+    pub fn target(&self, ask: &Planned, port: u16) -> SockAddr {
         self.scoped(ask.to, ask.from, port)
     }
 

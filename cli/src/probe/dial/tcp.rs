@@ -2,7 +2,7 @@
 
 use super::socket::{Attempt, ErrorQueue, open, refused};
 use super::way::{Way, Wire};
-use super::{Ask, Own};
+use super::{Own, Planned};
 use nix::errno::Errno;
 use portwright::probe::{Evidence, Nonce};
 use socket2::{Socket, Type};
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Tcp;
 
 impl Way for Tcp {
-    fn start(&self, ask: &Ask, _: Nonce, own: &Own, queue: &mut ErrorQueue) -> Attempt<Wire> {
+    fn start(&self, ask: &Planned, _: Nonce, own: &Own, queue: &mut ErrorQueue) -> Attempt<Wire> {
         let socket = open(ask, own, Type::STREAM, None)?;
         match socket.connect(&own.target(ask, ask.port.unwrap_or_default())) {
             Ok(()) => Ok(Wire::new(socket)),
@@ -27,7 +27,7 @@ impl Way for Tcp {
 
     fn read(
         &self,
-        _: &Ask,
+        _: &Planned,
         _: Nonce,
         wire: &Wire,
         calm: bool,

@@ -1,7 +1,7 @@
 //! What the engine needs to know of a protocol.
 
 use super::socket::{Attempt, ErrorQueue};
-use super::{Ask, Own};
+use super::{Own, Planned};
 use portwright::probe::{Evidence, Nonce};
 use socket2::Socket;
 use std::time::Duration;
@@ -13,14 +13,20 @@ pub trait Way {
     /// # Errors
     ///
     /// Where it could not be sent; what the kernel says against it may be the answer.
-    fn start(&self, ask: &Ask, nonce: Nonce, own: &Own, queue: &mut ErrorQueue) -> Attempt<Wire>;
+    fn start(
+        &self,
+        ask: &Planned,
+        nonce: Nonce,
+        own: &Own,
+        queue: &mut ErrorQueue,
+    ) -> Attempt<Wire>;
 
     /// Sends it once more.
     ///
     /// # Errors
     ///
     /// As for the first.
-    fn again(&self, _: &Ask, _: Nonce, _: &Wire, _: &mut ErrorQueue) -> Attempt<()> {
+    fn again(&self, _: &Planned, _: Nonce, _: &Wire, _: &mut ErrorQueue) -> Attempt<()> {
         Ok(())
     }
 
@@ -28,7 +34,7 @@ pub trait Way {
     /// no error waits.
     fn read(
         &self,
-        ask: &Ask,
+        ask: &Planned,
         nonce: Nonce,
         wire: &Wire,
         calm: bool,

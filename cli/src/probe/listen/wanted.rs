@@ -1,6 +1,6 @@
 //! What a plan wants to answer on a host.
 
-use portwright::net::{Family, PortRange, Protocol};
+use portwright::net::Family;
 use portwright::probe::{PlanHost, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -44,18 +44,13 @@ impl Wanted {
     ///
     /// # Errors
     ///
-    /// Ports that cannot be read, or too many of them: what was expected, where.
+    /// Too many pairs of port and address: what was expected, where.
     pub fn of(host: &PlanHost) -> Result<Self, String> {
         let mut wanted = Self::default();
         let mut size = 0;
         for (at, listen) in host.listen.iter().enumerate() {
             let place = format!("host `{}`, listen[{at}]", host.name);
-            let ports = ports(listen.protocol, &listen.ports)
-                .map_err(|message| format!("{place}: {message}"))?;
-            let count: usize = ports
-                .iter()
-                .map(|range| usize::from(range.hi - range.lo) + 1)
-                .sum();
+            let count = usize::try_from(listen.ports.count()).unwrap_or(MOST);
             size += count.max(1) * listen.addresses.len();
             if size > MOST {
                 return Err(format!(
@@ -64,7 +59,7 @@ impl Wanted {
                 ));
             }
             wanted.addresses.extend(&listen.addresses);
-            let mut add = |port| {
+            for port in listen.each_port() {
                 for &address in &listen.addresses {
                     let service = Service {
                         protocol: listen.protocol,
@@ -73,42 +68,21 @@ impl Wanted {
                     };
                     wanted.services.entry(service).or_default().insert(address);
                 }
-            };
-            if ports.is_empty() {
-                add(None);
-            }
-            for port in ports.iter().flat_map(|range| range.lo..=range.hi) {
-                add(Some(port));
             }
         }
         Ok(wanted)
     }
 }
 
-/// Reads `22,2379-2380`.
-fn ports(protocol: u8, text: &str) -> Result<Vec<PortRange>, String> {
-    let has_ports = Protocol(protocol).has_ports();
-    if text.is_empty() && !has_ports {
-        return Ok(Vec::new());
-    }
-    if !has_ports {
-        return Err(format!("protocol {protocol} has no ports, found `{text}`"));
-    }
-    let range = |part: &str| match PortRange::parse(part) {
-        Some(range) if range.lo > 0 => Ok(range),
-        _ => Err(format!(
-            "expected ports from 1 to 65535 such as `22,2379-2380`, found `{part}`"
-        )),
-    };
-    text.split(',').map(range).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use portwright::probe::Listen;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
-    fn wanted(protocol: u8, ports: &str) -> Result<Wanted, String> {
+    fn wanted(protocol: u8, ports: &str, addresses: usize) -> Result<Wanted, String> {
+        let v4 = (1..=addresses as u32).map(|number| Ipv4Addr::from(number << 8 | 1).into());
+        let v6 = IpAddr::from(Ipv6Addr::LOCALHOST);
         Wanted::of(&PlanHost {
             name: "cp".into(),
             addresses: Vec::new(),
@@ -117,35 +91,34 @@ mod tests {
             zone: None,
             listen: vec![Listen {
                 protocol,
-                ports: ports.into(),
-                addresses: vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()],
+                ports: ports.parse().unwrap(),
+                addresses: v4.chain([v6]).collect(),
             }],
             dial: Vec::new(),
         })
     }
 
     #[test]
-    fn ports_are_read() {
-        let found = wanted(6, "22,2379-2380,22").unwrap();
+    fn each_port_in_each_family() {
+        let found = wanted(6, "22,2379-2380", 2).unwrap();
+        assert!(
+            found
+                .services
+                .values()
+                .map(BTreeSet::len)
+                .eq([2, 2, 2, 1, 1, 1])
+        );
         let found: Vec<_> = found.services.keys().map(|s| (s.family, s.port)).collect();
         let ports = [22, 2379, 2380].map(Some);
         let expected = [Family::V4, Family::V6].map(|family| ports.map(|port| (family, port)));
         assert_eq!(found, expected.concat());
-        assert_eq!(wanted(4, "").unwrap().services.len(), 2);
+        assert_eq!(wanted(4, "", 1).unwrap().services.len(), 2);
     }
 
     #[test]
-    fn wrong_ports_are_told() {
-        for (protocol, ports, part) in [
-            (6, "", "found ``"),
-            (6, "0", "found `0`"),
-            (6, "22,x", "found `x`"),
-            (17, "9-1", "found `9-1`"),
-            (4, "22", "protocol 4 has no ports, found `22`"),
-        ] {
-            let error = wanted(protocol, ports).unwrap_err();
-            assert!(error.starts_with("host `cp`, listen[0]: "), "{error}");
-            assert!(error.contains(part), "{error}");
-        }
+    fn too_many_are_refused() {
+        assert!(wanted(6, "1-65535", 20).is_ok());
+        let error = wanted(6, "1-65535", 100).unwrap_err();
+        assert!(error.starts_with("host `cp`, listen[0]: "), "{error}");
     }
 }

@@ -4,12 +4,13 @@ use super::Options;
 use crate::exit::Exit;
 use crate::input::{self, Stop, stop};
 use crate::output;
+use portwright::engine;
 use portwright::net::{Family, PortRange, Protocol};
 use portwright::probe::{End, PlanHost, RECORD_VERSION, Record, Start, Task};
 use portwright_cli::probe::listen::{Ended, Listener, Service, Summary, Wanted};
 use portwright_cli::probe::pidfile::{self, PidFile, Stopped};
 use portwright_cli::probe::record::Recorder;
-use portwright_cli::probe::{detach, plan};
+use portwright_cli::probe::{detach, plan as this};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -62,9 +63,9 @@ fn listen(options: &Options, path: &str) -> Result<Exit, Stop> {
     let wrong = |message: String| stop(message, "");
     let system = |what: &'static str| move |error: io::Error| stop(format!("{what}: {error}"), "");
     let document = input::read(path)?;
-    let read = plan::read(&document.name, &document.text).map_err(wrong)?;
-    let own = plan::own_addresses().map_err(wrong)?;
-    let host = plan::host(&read.plan, options.host.as_deref(), &own).map_err(wrong)?;
+    let plan = engine::read_plan(&document)?;
+    let own = this::own_addresses().map_err(wrong)?;
+    let host = this::host(&plan, options.host.as_deref(), &own).map_err(wrong)?;
     let wanted = Wanted::of(host).map_err(wrong)?;
     if options.detached {
         detach::leave_terminal().map_err(system("the terminal cannot be left"))?;
@@ -76,7 +77,7 @@ fn listen(options: &Options, path: &str) -> Result<Exit, Stop> {
     let stopper = listener.stopper();
     ctrlc::set_handler(move || stopper.stop())
         .map_err(|error| stop(format!("signals cannot be handled: {error}"), ""))?;
-    recorder.write(&Record::Start(begin(host, &read.hash, &listener)));
+    recorder.write(&Record::Start(begin(host, plan.hash(), &listener)));
     listener.record(&mut recorder);
     let records = "records cannot be written";
     recorder.flush().map_err(system(records))?;
@@ -89,7 +90,7 @@ fn listen(options: &Options, path: &str) -> Result<Exit, Stop> {
     if options.detached {
         detach::let_go().map_err(system("the terminal cannot be left"))?;
     }
-    let dialling = read.plan.hosts.iter().flat_map(|host| &host.addresses);
+    let dialling = plan.hosts.iter().flat_map(|host| &host.addresses);
     let dialling = dialling.copied().collect();
     let ended = listener
         .run(dialling, &mut recorder, begun + options.ttl)
@@ -97,6 +98,7 @@ fn listen(options: &Options, path: &str) -> Result<Exit, Stop> {
     recorder.write(&Record::End(End {
         done: None,
         cut_short: cut_short(&ended),
+        time: Some(jiff::Timestamp::now().to_string()),
     }));
     recorder.flush().map_err(system(records))?;
     tell(&ended);
@@ -130,13 +132,13 @@ fn recorder(path: Option<&str>) -> Result<Recorder, Stop> {
     }
 }
 
-fn begin(host: &PlanHost, hash: &str, listener: &Listener) -> Start {
+fn begin(host: &PlanHost, hash: String, listener: &Listener) -> Start {
     Start {
         portwright: RECORD_VERSION.into(),
         task: Task::Listen,
         host: host.name.clone(),
         time: jiff::Timestamp::now().to_string(),
-        plan: hash.into(),
+        plan: hash,
         privileged: listener.is_privileged(),
         planned: None,
     }

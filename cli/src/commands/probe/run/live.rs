@@ -5,10 +5,10 @@ use crate::exit::Exit;
 use crate::input::{self, Stop, stop};
 use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use portwright::engine;
 use portwright::probe::{End, Plan, PlanHost, Probe, RECORD_VERSION, Record, Start, Task, Verdict};
 use portwright_cli::probe::dial::results::Results;
-use portwright_cli::probe::dial::{self, Own, Settings, Sink, Summary, planned};
-use portwright_cli::probe::plan;
+use portwright_cli::probe::dial::{self, Own, Settings, Sink, Summary};
 use portwright_cli::probe::record::Recorder;
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -21,28 +21,23 @@ const BAR_AFTER: Duration = Duration::from_secs(1);
 
 pub fn run(options: &Options) -> Result<Exit, Stop> {
     let document = input::read(&options.plan)?;
-    let read = plan::read(&document.name, &document.text).map_err(|problem| {
-        stop(
-            problem,
-            "make one with `portwright probe plan SITE -o plan.json`",
-        )
-    })?;
+    let plan = engine::read_plan(&document)?;
     let own =
         Own::here().map_err(|error| stop(format!("the addresses of this machine: {error}"), ""))?;
-    let host = host(&read.plan, options.from.as_deref(), &own)?;
+    let host = host(&plan, options.from.as_deref(), &own)?;
     let interrupted = interruption()?;
-    let mut out = Output::new(options, own.clone(), planned::count(&read.plan, host))?;
+    let mut out = Output::new(options, own.clone(), plan.count(host))?;
     out.record(&Record::Start(Start {
         portwright: RECORD_VERSION.into(),
         task: Task::Run,
         host: host.name.clone(),
         time: jiff::Timestamp::now().to_string(),
-        plan: read.hash,
+        plan: plan.hash(),
         privileged: dial::is_privileged(),
         planned: Some(out.planned),
     }));
     let settings = settings(options);
-    let asks = planned::probes(&read.plan, host);
+    let asks = plan.probes(host);
     let ended = dial::dial(asks, &settings, &own, &interrupted, &mut out)
         .and_then(|summary| out.end(&summary).map(|()| summary));
     match ended {
@@ -63,7 +58,7 @@ fn host<'p>(plan: &'p Plan, name: Option<&str>, own: &Own) -> Result<&'p PlanHos
             .host(plan)
             .map_err(|(message, help)| stop(message, help))?,
     };
-    planned::host(plan, name).ok_or_else(|| {
+    plan.host(name).ok_or_else(|| {
         let known = plan
             .hosts
             .iter()
@@ -197,7 +192,7 @@ impl Output {
         if summary.in_doubt > 0 {
             output::notice(&format!(
                 "note: {} silent probes may have been refused by somebody who answers only once a \
-                 second; they were too many to ask one at a time\n",
+                 second; they were too many to wait for\n",
                 summary.in_doubt
             ));
         }
