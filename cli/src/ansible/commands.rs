@@ -2,7 +2,9 @@
 
 use super::answer::Answer;
 use super::packed::Packed;
+use portwright::engine::{self, Document};
 use portwright::probe::{Plan, PlanHost};
+use portwright::report;
 use std::io::{self, Write as _};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -18,17 +20,16 @@ pub(super) fn run(
     dry: bool,
 ) -> Result<Answer, String> {
     let text = plan.text()?;
-    let flows = part_of(&parse(&text)?, host)?.dial.len();
+    let plan = parse(&text)?;
+    let probes = plan.count(part_of(&plan, host)?);
     if dry {
-        return Ok(Answer::done(
-            false,
-            format!("would dial {flows} flows from `{host}`"),
-        ));
+        let msg = format!("would send {probes} probes from `{host}`");
+        return Ok(Answer::done(false, msg));
     }
-    let mut arguments = vec!["probe", "run", "-", "--host", host];
+    let mut arguments = vec!["probe", "run", "-", "--json", "--from", host];
     arguments.extend(options.iter().map(String::as_str));
     let output = start(&arguments, &text)?;
-    answer(output, format!("dialled {flows} flows from `{host}`"))
+    answer(output, format!("sent {probes} probes from `{host}`"))
 }
 
 /// `probe sockets`: what listens here. It only reads.
@@ -43,24 +44,23 @@ pub(super) fn sockets(options: &[String], dry: bool) -> Result<Answer, String> {
 
 /// A plan's document.
 pub(super) fn parse(text: &str) -> Result<Plan, String> {
-    serde_json::from_str(text).map_err(|error| {
-        format!("the plan cannot be read, expected what `portwright probe plan` prints: {error}")
-    })
+    let document = Document {
+        name: "plan".into(),
+        text: text.into(),
+    };
+    engine::read_plan(&document).map_err(|problems| report::diagnostics(&problems, false))
 }
 
 /// A host's part of a plan.
 pub(super) fn part_of<'a>(plan: &'a Plan, host: &str) -> Result<&'a PlanHost, String> {
-    plan.hosts
-        .iter()
-        .find(|known| known.name == host)
-        .ok_or_else(|| {
-            let names: Vec<&str> = plan.hosts.iter().map(|host| host.name.as_str()).collect();
-            let names = names.join(", ");
-            format!(
-                "the plan has no host `{host}`, only {names}: a host's name in the plan is its \
-                 name in the inventory"
-            )
-        })
+    plan.host(host).ok_or_else(|| {
+        let names = plan.hosts.iter().take(10).map(|host| host.name.as_str());
+        let names = names.collect::<Vec<_>>().join(", ");
+        format!(
+            "the plan has no host `{host}`, expected one of {names}: hosts have the same names in \
+             the plan and in the inventory"
+        )
+    })
 }
 
 /// What a command's end means. Exit codes 0, 1 and 3 are answers.

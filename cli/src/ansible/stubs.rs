@@ -16,6 +16,7 @@ use nix::errno::Errno;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getuid};
+use portwright::net::Protocol;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -58,7 +59,7 @@ pub(super) fn listen(plan: &Packed, host: &str, ttl: &str, dry: bool) -> Result<
         let services: Vec<String> = part
             .listen
             .iter()
-            .map(|listen| format!("protocol {} {}", listen.protocol, listen.ports))
+            .map(|listen| format!("{} {}", Protocol(listen.protocol), listen.ports))
             .map(|service| service.trim_end().to_owned())
             .collect();
         return Ok(Answer::done(

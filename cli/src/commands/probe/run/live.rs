@@ -175,6 +175,7 @@ impl Output {
         self.record(&Record::End(End {
             done: Some(summary.done),
             cut_short: summary.cut_short.then(|| "interrupted".into()),
+            time: Some(jiff::Timestamp::now().to_string()),
         }));
         self.flush()
     }
