@@ -60,7 +60,8 @@ impl Rig {
         let hosts: Vec<Host> = hosts.collect();
         let spare = names.len() + 1;
         router.ip(&format!(
-            "link add spare type dummy\naddr add 10.88.{spare}.1/24 dev spare\nlink set spare up\n"
+            "link add spare type veth peer name nobody\naddr add 10.88.{spare}.1/24 dev spare\n\
+             link set spare up\nlink set nobody up\n"
         ));
         Self {
             folder,
