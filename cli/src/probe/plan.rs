@@ -3,24 +3,8 @@
 use portwright::probe::{Plan, PlanHost};
 use std::net::IpAddr;
 
-/// The addresses of this machine's interfaces.
-///
-/// # Errors
-///
-/// What the system says.
-pub fn own_addresses() -> Result<Vec<IpAddr>, String> {
-    let all = nix::ifaddrs::getifaddrs()
-        .map_err(|error| format!("the addresses of this host cannot be read: {error}"))?;
-    let addresses = all.filter_map(|interface| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|at| at.ip().into());
-        v4.or_else(|| address.as_sockaddr_in6().map(|at| at.ip().into()))
-    });
-    Ok(addresses.collect())
-}
-
 /// The host of a plan that this machine is: the one that is named, else the one that has an
-/// address of this machine.
+/// address of this machine. `option` is how the command line names it, for the message.
 ///
 /// # Errors
 ///
@@ -29,6 +13,7 @@ pub fn host<'a>(
     plan: &'a Plan,
     name: Option<&str>,
     own: &[IpAddr],
+    option: &str,
 ) -> Result<&'a PlanHost, String> {
     let names = |hosts: &[&PlanHost]| {
         let mut names: Vec<_> = hosts.iter().take(20).map(|host| &*host.name).collect();
@@ -53,12 +38,12 @@ pub fn host<'a>(
     match here.as_slice() {
         [host] => Ok(host),
         [] => Err(format!(
-            "no host of the plan has an address of this machine: say with --host which it is: {}",
+            "no host of the plan has an address of this machine: say with {option} which it is: {}",
             names(&all)
         )),
         several => Err(format!(
-            "several hosts of the plan have an address of this machine: say with --host which it \
-             is: {}",
+            "several hosts of the plan have an address of this machine: say with {option} which \
+             it is: {}",
             names(several)
         )),
     }

@@ -2,9 +2,11 @@
 
 mod whole;
 
+use super::STEPS;
 use super::finding::Finding;
 use super::point::{Direction, Point};
 use super::region::{Phase, Required};
+use super::subject::Subject;
 use crate::catalog::Need;
 use crate::diagnostic::{Severity, coverage as codes};
 use crate::firewall::{Action, Decider, Dependency, End, Outcome, Rules};
@@ -38,14 +40,15 @@ pub struct Coverage {
 }
 
 /// The answer for one phase of a flow.
-struct Answer {
-    denied: PacketSet,
-    undecided: PacketSet,
-    outcomes: Vec<Outcome>,
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) denied: PacketSet,
+    pub(super) undecided: PacketSet,
+    pub(super) outcomes: Vec<Outcome>,
     /// Whether every packet of the phase is denied.
     wholly: bool,
     /// Whether the sets are too complex to be listed: they hold more packets than these.
-    more: bool,
+    pub(super) more: bool,
 }
 
 /// Asks a firewall for all packets of one flow in one direction: `required` are its phases.
@@ -62,11 +65,7 @@ pub fn coverage(
             continue;
         };
         let rules = point.firewall.rules(one.family);
-        // Piece by piece; by diagram where the pieces become too many.
-        let answer = match ask(point, one).or_else(|OverBudget| {
-            point.hand_over()?;
-            whole::ask(point, one)
-        }) {
+        let answer = match fates(&point.subject, one) {
             Ok(answer) => answer,
             Err(OverBudget) => {
                 fate = fate.max(Fate::Unknown);
@@ -92,11 +91,19 @@ pub fn coverage(
     Coverage { fate, findings }
 }
 
-fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
-    let mut budget = point.budget();
+/// Asks piece by piece; by diagram where the pieces become too many.
+pub(super) fn fates(subject: &Subject<'_>, one: &Required) -> Result<Answer, OverBudget> {
+    ask(subject, one).or_else(|OverBudget| {
+        subject.hand_over()?;
+        whole::ask(subject, one)
+    })
+}
+
+fn ask(subject: &Subject<'_>, one: &Required) -> Result<Answer, OverBudget> {
+    let mut budget = subject.budget(STEPS);
     let mut outcomes = Vec::new();
     let mut clean = true;
-    let program = point.program(one.family);
+    let program = subject.program(one.family);
     program.walk(one.hook, one.cube.clone(), &mut budget, |outcome| {
         clean &= outcome.end == End::Accept;
         outcomes.push(outcome);
@@ -192,7 +199,7 @@ fn missing(
 }
 
 /// Names what decided, as a place; the first one is primary.
-fn decider(finding: &mut Finding, rules: &Rules, by: Decider, end: End) {
+pub(super) fn decider(finding: &mut Finding, rules: &Rules, by: Decider, end: End) {
     let does = match end {
         End::Reject => "rejects",
         End::Accept => "permits",

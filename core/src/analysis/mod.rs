@@ -10,6 +10,7 @@ mod coverage;
 mod excess;
 mod finding;
 mod point;
+mod predict;
 mod region;
 mod subject;
 
@@ -19,6 +20,7 @@ pub use coverage::{Coverage, Fate, coverage};
 pub use excess::excess;
 pub use finding::{Finding, Note};
 pub use point::{Direction, Point, Stands};
+pub use predict::{Dialled, Foretold, Prediction, Single};
 pub use region::{Phase, Required, required};
 pub use subject::Subject;
 

@@ -103,14 +103,14 @@ fn bound_ports(graph: &RequirementGraph<'_>) -> BTreeMap<Protocol, Ranges<u16>> 
 }
 
 /// Tunnels answer by flows of their own: both ends are sources.
-fn phases(service: Service) -> &'static [Phase] {
+pub(super) fn phases(service: Service) -> &'static [Phase] {
     match service {
         Service::Protocol(_) => &[Phase::First, Phase::Later],
         _ => &[Phase::First, Phase::Later, Phase::Reply],
     }
 }
 
-fn region(
+pub(super) fn region(
     family: Family,
     direction: Direction,
     phase: Phase,
@@ -171,7 +171,7 @@ fn region(
 }
 
 /// The type that answers an ICMP request: echo and timestamp (RFC 792, RFC 4443).
-fn answer(family: Family, kind: u8) -> u8 {
+pub(super) fn answer(family: Family, kind: u8) -> u8 {
     match (family, kind) {
         (Family::V4, 8) => 0,
         (Family::V4, 13) => 14,

@@ -1,7 +1,8 @@
 //! The registry of codes. A code is stable once released: it is never reused for something else.
 //!
 //! `PW0xx` input that cannot be read, `PW1xx` site and catalogue, `PW2xx` required against
-//! permitted, `PW3xx` rule hygiene, `PW4xx` classic mistakes, `PW5xx` suppressions.
+//! permitted, `PW3xx` rule hygiene, `PW4xx` classic mistakes, `PW5xx` suppressions, `PW6xx` what
+//! live probes say.
 
 use super::Severity;
 
@@ -264,6 +265,47 @@ codes! {
         /// Write `portwright:ignore PW301 reason="…" until=2027-01-31` in the comment of the rule,
         /// or in a comment line before it; `until` may be left out.
         MALFORMED = "PW503" "malformed-suppression" Warning "a suppression is not understood";
+    }
+    /// What live probes say: `portwright probe report`.
+    pub mod observation {
+        /// A required flow was dialled, and something refuses or drops it. The finding names who,
+        /// as far as the source, the stub and the observer on the target can tell: the source's
+        /// own firewall, a device on the way, the target's own firewall, or the way back.
+        ///
+        /// Fix it by permitting the flow there. Where the place is not known, run
+        /// `portwright probe listen` as root on the target while others dial: its observer sees
+        /// whether the packets arrive.
+        BLOCKED = "PW601" "blocked" Error "a required flow is blocked on the wire";
+        /// The exports permit the flow, and yet it is blocked: a firewall stands in between that
+        /// nobody exported. A network firewall, a cloud's security group, an ACL on a router, or
+        /// the other host's own firewall where only one of the two was exported.
+        ///
+        /// Permit the flow there, and export that firewall too, so that `portwright lint` sees it.
+        UNEXPORTED_FIREWALL = "PW602" "unexported-firewall" Error "exports permit a flow that is blocked: a firewall was not exported";
+        /// An export says something else than its host does: it denies what works, or permits what
+        /// the host's own firewall demonstrably blocks. It is out of date, or lacks a part (the
+        /// other backend of iptables, a set, an eBPF program).
+        ///
+        /// Export the host again, and give everything that it has.
+        STALE_EXPORT = "PW603" "stale-export" Warning "an export is out of date: its host does something else";
+        /// The packet reaches the host, but nothing listens on the port: no firewall is in the way.
+        /// Before an installation, run `portwright probe listen` on the target while others dial.
+        /// After it, start the service, or have it listen on the address that others use.
+        NOTHING_LISTENS = "PW604" "nothing-listens" Error "a required port is reached, but nothing listens";
+        /// There is no way to the address: no route, or no machine has it. That is no firewall.
+        NO_WAY = "PW605" "no-way" Error "a required flow has no way to its target";
+        /// A required flow was not tested, or its test says nothing: the host did not report, the
+        /// run was interrupted, nobody of the site can dial it, or silence means nothing because
+        /// neither a stub nor an observer was on the target. It is never counted as open.
+        NOT_TESTED = "PW606" "not-tested" Warning "a required flow was not tested";
+        /// A result belongs to another plan: its hash differs. It is not used, so that what it
+        /// would tell stays unknown.
+        ///
+        /// Probe again with this plan, or report with the plan that the results are for.
+        OTHER_PLAN = "PW607" "other-plan" Warning "a result is for another plan";
+        /// A result ends before its task did: the run was interrupted, or the file was cut off.
+        /// What it has counts; what it lacks is unknown.
+        CUT_OFF = "PW608" "cut-off" Warning "a result is not complete";
     }
 }
 

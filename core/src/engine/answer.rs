@@ -3,10 +3,10 @@
 //! Lists are arrays, never maps keyed by user text, so that JSON and JavaScript objects have the
 //! same order. Absent optional values are left out.
 
-use super::ProbePlanResult;
 use super::request::ParameterValue;
 #[cfg(doc)]
 use super::request::Request;
+use super::{ProbePlanResult, ProbeReportResult};
 use crate::catalog::{Mode, Need, Row, Scalar};
 use crate::diagnostic::Severity;
 use crate::net::Family;
@@ -64,6 +64,8 @@ pub enum Outcome {
     Explain(ExplainResult),
     /// For [`Request::ProbePlan`].
     ProbePlan(ProbePlanResult),
+    /// For [`Request::ProbeReport`].
+    ProbeReport(ProbeReportResult),
 }
 
 /// A place in an input text. Lines and columns start at 1; columns count characters.

@@ -26,6 +26,7 @@ mod fingerprint;
 mod lint;
 mod packet;
 mod probe_plan;
+mod probe_report;
 mod request;
 mod resolve;
 mod session;
@@ -36,6 +37,10 @@ pub use answer::*;
 pub use baseline::{Baseline, KnownFinding};
 pub use packet::{PacketInput, parse_packet};
 pub use probe_plan::{ProbePlanRequest, ProbePlanResult, read_plan};
+pub use probe_report::{
+    BlockedBy, ProbeFinding, ProbeFlow, ProbeHost, ProbeReportRequest, ProbeReportResult,
+    ProbeSummary, ProbeTarget,
+};
 pub use request::*;
 
 use session::Session;
@@ -55,6 +60,9 @@ pub fn call(request: &Request) -> Answer {
         Request::Explain(request) => browse::explain(&mut session, request).map(Outcome::Explain),
         Request::ProbePlan(request) => {
             probe_plan::plan(&mut session, request).map(Outcome::ProbePlan)
+        }
+        Request::ProbeReport(request) => {
+            probe_report::report(&mut session, request).map(Outcome::ProbeReport)
         }
     };
     session.answer(result)

@@ -1,7 +1,7 @@
 //! What the engine is asked. Plain, serialisable data; the JSON Schema and the TypeScript types
 //! are generated from it and from [`super::answer`].
 
-use super::ProbePlanRequest;
+use super::{ProbePlanRequest, ProbeReportRequest};
 use crate::catalog::{Mode, Scalar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,8 @@ pub enum Request {
     Explain(ExplainRequest),
     /// What to dial and where to listen, to check a site live.
     ProbePlan(ProbePlanRequest),
+    /// What live probes say about a site, and whether the exports agree.
+    ProbeReport(ProbeReportRequest),
 }
 
 /// See [`Request::Resolve`].

@@ -111,6 +111,10 @@ fn icmp(error: &Error, own: &[IpAddr], kind: u8, code: u8) -> Judged {
         );
     };
     let said = format!("{name} (ICMP {kind}/{code})");
+    // First: a host that holds a virtual address dials itself.
+    if error.offender == error.to {
+        return from_target(error, meaning, &said);
+    }
     if own.contains(&error.offender) {
         return match meaning {
             Meaning::Host => judged(
@@ -125,9 +129,6 @@ fn icmp(error: &Error, own: &[IpAddr], kind: u8, code: u8) -> Judged {
                 format!("this host's own firewall refuses it: {said}"),
             ),
         };
-    }
-    if error.offender == error.to {
-        return from_target(error, meaning, &said);
     }
     let who = error.offender;
     match meaning {

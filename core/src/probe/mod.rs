@@ -9,18 +9,24 @@
 //! - the report, made from both and, where given, from the exports of the firewalls between.
 
 mod classify;
+mod foresee;
 mod icmp;
+mod judge;
 mod make;
 mod payload;
 mod plan;
 mod ports;
 mod read;
+mod reconcile;
 mod record;
+mod results;
 mod sample;
 mod walk;
 
 pub use classify::{Judged, classify};
+pub use foresee::Exported;
 pub use icmp::{Meaning, meaning};
+pub use judge::Blame;
 pub use make::{Making, make};
 pub use payload::{Nonce, payload, sctp_parameter};
 pub use plan::{
@@ -28,6 +34,9 @@ pub use plan::{
 };
 pub use ports::PortList;
 pub use read::{plan_hash, read_plan};
+pub use reconcile::{
+    Agreement, Agreements, Cell, Counts, Evaluation, Example, Found, HostPart, Reported, evaluate,
+};
 pub use record::{
     End, Evidence, Listening, Probe, RECORD_VERSION, Record, Seen, SeenAt, SocketState, Start,
     Task, Verdict,

@@ -102,7 +102,7 @@ pub enum Verdict {
 }
 
 /// What was seen of one probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "saw", rename_all = "kebab-case")]
 pub enum Evidence {
     /// The connection was established (SCTP: INIT-ACK).

@@ -11,15 +11,18 @@ mod groups;
 mod links;
 mod markdown;
 mod mermaid;
+mod probe;
 mod sheet;
 mod table;
 mod text;
 mod trace;
 mod words;
+mod xml;
 
 pub use compare::{compare, compare_markdown};
 pub use entries::GroupBy;
 pub use findings::{FINDING_FORMATS, FindingFormat, findings};
+pub use probe::{PROBE_FORMATS, ProbeFormat, probe};
 pub use table::{catalog_list, catalog_table};
 pub use text::{audit, diagnostics, explanations, lint};
 pub use trace::{json_line, packets};

@@ -17,6 +17,8 @@ pub mod results;
 mod sctp;
 mod socket;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
 mod way;
 

@@ -1,7 +1,7 @@
 //! The fate of a phase by decision diagrams, where its pieces are too many to walk.
 
 use super::{Answer, regardless};
-use crate::analysis::point::Point;
+use crate::analysis::Subject;
 use crate::analysis::region::Required;
 use crate::firewall::{Ask, Decided, End, MOST_NODES, Outcome};
 use crate::packet::diagram::{Diagrams, Field, Node};
@@ -13,13 +13,13 @@ const MOST_CUBES: usize = 64;
 
 /// The same answer as piece by piece: exact in what is denied and what is undecided. Of sets that
 /// are too complex to be listed some packets are given, those of every decider among them.
-pub(super) fn ask(point: &Point<'_>, one: &Required) -> Result<Answer, OverBudget> {
-    listing(point, one, MOST_CUBES)
+pub(super) fn ask(subject: &Subject<'_>, one: &Required) -> Result<Answer, OverBudget> {
+    listing(subject, one, MOST_CUBES)
 }
 
 /// The same with as many cubes of each set.
-fn listing(point: &Point<'_>, one: &Required, most: usize) -> Result<Answer, OverBudget> {
-    let program = point.program(one.family);
+fn listing(subject: &Subject<'_>, one: &Required, most: usize) -> Result<Answer, OverBudget> {
+    let program = subject.program(one.family);
     let mut diagrams = Diagrams::new(one.family, MOST_NODES)?;
     let d = &mut diagrams;
     let region = d.from_cube(&one.cube)?;
@@ -107,7 +107,7 @@ fn read_part(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Direction, Phase, coverage::ask as by_pieces};
+    use crate::analysis::{Direction, Phase, Point, coverage::ask as by_pieces};
     use crate::firewall::{Hook, tests};
     use crate::net::Family;
     use crate::packet::{MarkBits, Ranges};
@@ -126,6 +126,7 @@ mod tests {
             }
             let site = tests::site();
             let point = Point::new(&site, &tests::stand(), &firewall).unwrap();
+            let subject = &point.subject;
             let zero = MarkBits { care: u32::MAX, value: 0 };
             let cube = Cube { mark: zero, conn_mark: zero, ..cube.without_assumptions() };
             let one = Required {
@@ -138,9 +139,9 @@ mod tests {
                 unresolved,
             };
             // All of what is listed, so that sets can be compared.
-            let whole = listing(&point, &one, 100_000).unwrap();
+            let whole = listing(subject, &one, 100_000).unwrap();
             // Some are too complex already.
-            let Ok(pieces) = by_pieces(&point, &one) else {
+            let Ok(pieces) = by_pieces(subject, &one) else {
                 return Ok(());
             };
             let mut d = Diagrams::new(Family::V4, MOST_NODES).unwrap();

@@ -233,3 +233,18 @@ fn not_tried_is_never_a_verdict() {
             .check(&evidence, Unknown, "not tried");
     }
 }
+
+/// A virtual address that the dialling host holds itself is a target like any other.
+#[test]
+fn the_own_address_as_target() {
+    let mut case = v4(17);
+    case.to = OWN4.parse().unwrap();
+    let said = Evidence::Icmp {
+        offender: case.to,
+        icmp_type: 3,
+        icmp_code: 3,
+    };
+    case.check(&said, Closed, "nothing listens");
+    case.protocol = 6;
+    case.check(&said, Rejected, "the target's own firewall");
+}

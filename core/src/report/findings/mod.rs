@@ -2,7 +2,7 @@
 
 mod github;
 mod gitlab;
-mod junit;
+pub(super) mod junit;
 mod markdown;
 mod sarif;
 

@@ -7,6 +7,7 @@ use crate::output;
 use portwright::engine;
 use portwright::net::{Family, PortRange, Protocol};
 use portwright::probe::{End, PlanHost, RECORD_VERSION, Record, Start, Task};
+use portwright_cli::probe::dial::Own;
 use portwright_cli::probe::listen::{Ended, Listener, Service, Summary, Wanted};
 use portwright_cli::probe::pidfile::{self, PidFile, Stopped};
 use portwright_cli::probe::record::Recorder;
@@ -64,8 +65,9 @@ fn listen(options: &Options, path: &str) -> Result<Exit, Stop> {
     let system = |what: &'static str| move |error: io::Error| stop(format!("{what}: {error}"), "");
     let document = input::read(path)?;
     let plan = engine::read_plan(&document)?;
-    let own = this::own_addresses().map_err(wrong)?;
-    let host = this::host(&plan, options.host.as_deref(), &own).map_err(wrong)?;
+    let own = Own::here().map_err(system("the addresses of this machine cannot be read"))?;
+    let host =
+        this::host(&plan, options.host.as_deref(), own.addresses(), "--host").map_err(wrong)?;
     let wanted = Wanted::of(host).map_err(wrong)?;
     if options.detached {
         detach::leave_terminal().map_err(system("the terminal cannot be left"))?;

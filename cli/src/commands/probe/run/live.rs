@@ -6,9 +6,10 @@ use crate::input::{self, Stop, stop};
 use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use portwright::engine;
-use portwright::probe::{End, Plan, PlanHost, Probe, RECORD_VERSION, Record, Start, Task, Verdict};
+use portwright::probe::{End, Probe, RECORD_VERSION, Record, Start, Task, Verdict};
 use portwright_cli::probe::dial::results::Results;
 use portwright_cli::probe::dial::{self, Own, Settings, Sink, Summary};
+use portwright_cli::probe::plan;
 use portwright_cli::probe::record::Recorder;
 use std::fs::File;
 use std::io::{self, BufWriter};
@@ -24,7 +25,8 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
     let plan = engine::read_plan(&document)?;
     let own =
         Own::here().map_err(|error| stop(format!("the addresses of this machine: {error}"), ""))?;
-    let host = host(&plan, options.from.as_deref(), &own)?;
+    let host = plan::host(&plan, options.from.as_deref(), own.addresses(), "--from")
+        .map_err(|problem| stop(problem, ""))?;
     let interrupted = interruption()?;
     let mut out = Output::new(options, own.clone(), plan.count(host))?;
     out.record(&Record::Start(Start {
@@ -49,32 +51,6 @@ pub fn run(options: &Options) -> Result<Exit, Stop> {
             "what was written so far is good; what is missing counts as unknown",
         )),
     }
-}
-
-fn host<'p>(plan: &'p Plan, name: Option<&str>, own: &Own) -> Result<&'p PlanHost, Stop> {
-    let name = match name {
-        Some(name) => name,
-        None => own
-            .host(plan)
-            .map_err(|(message, help)| stop(message, help))?,
-    };
-    plan.host(name).ok_or_else(|| {
-        let known = plan
-            .hosts
-            .iter()
-            .take(10)
-            .map(|host| format!("`{}`", host.name));
-        let known: Vec<String> = known.collect();
-        let more = if plan.hosts.len() > known.len() {
-            ", …"
-        } else {
-            ""
-        };
-        stop(
-            format!("the plan has no host `{name}`"),
-            format!("expected one of {}{more}", known.join(", ")),
-        )
-    })
 }
 
 fn settings(options: &Options) -> Settings {
