@@ -116,7 +116,7 @@ class ActionModule(ActionBase):
         for name, text in answer.pop("exports", {}).items():
             files[self._inside(dest, name)] = unpack(text)
         for path, text in files.items():
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         answer["files"] = sorted(files)
