@@ -56,8 +56,8 @@ impl Rig {
         third
             .network
             .filter(&filter("-A INPUT -p tcp --dport 10250 -j REJECT"), none);
-        let bgp = filter("-A FORWARD -d 10.88.2.2 -p tcp --dport 179 -j DROP");
-        self.router.filter(&bgp, none);
+        let vxlan = filter("-A FORWARD -d 10.88.2.2 -p udp --dport 4789 -j DROP");
+        self.router.filter(&vxlan, none);
         assert_eq!(second.network.name, "node2");
     }
 
@@ -99,8 +99,8 @@ fn planted_faults_are_found_from_every_source() {
 
     let mut faults: BTreeMap<(IpAddr, Option<u16>), Vec<String>> = BTreeMap::new();
     for (from, probe) in rig.probes() {
-        let is_open = matches!(probe.verdict, Verdict::Open | Verdict::Unknown);
-        if is_open || probe.to == address(4) || probe.protocol != 6 {
+        let is_open = probe.verdict == Verdict::Open;
+        if is_open || probe.to == address(4) {
             continue;
         }
         let verdict = match probe.evidence {
@@ -124,11 +124,27 @@ fn planted_faults_are_found_from_every_source() {
             ]),
         ),
         (
-            (address(2), Some(179)),
+            (address(2), Some(4789)),
             lines(&["node1: Dropped", "node3: Dropped"]),
         ),
     ]);
     assert_eq!(faults, expected, "{}", played.text);
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told() {
+    if !enabled() {
+        return;
+    }
+    let rig = Rig::new("ansible-program", &["node1"]);
+    let programs = r#"{"portwright_programs": {"x86_64": "/nowhere", "aarch64": "/nowhere"}}"#;
+    let played = rig.play(
+        "portwright.probe.site",
+        &rig.inventory(&[]),
+        &["-e", programs],
+    );
+    played.ended_with(2);
+    assert!(played.text.contains("says `/nowhere`"), "{}", played.text);
 }
 
 #[test]

@@ -212,7 +212,8 @@ fn connect(router: &Namespace, host: &Namespace, at: usize) {
 
 fn start(network: Namespace, folder: &Path) -> Host {
     let own = folder.join(network.name);
-    fs::create_dir_all(&own).expect("a folder");
+    // Ansible makes its own folder for temporary files, once and for all.
+    fs::create_dir_all(own.join("tmp")).expect("a folder");
     keygen(&own.join("hostkey"));
     let authorized = folder.join("authorized");
     let config = format!(

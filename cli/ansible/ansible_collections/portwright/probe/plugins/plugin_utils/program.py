@@ -35,7 +35,7 @@ def program(architecture: str, given: t.Any) -> str:
     if not os.path.isfile(path):
         raise AnsibleActionFail(
             f"there is no portwright for the architecture `{architecture}`: expected `{path}`. "
-            f"Build it on such a machine with `cargo xtask ansible --binary`, and put it there or "
-            f"name it in the variable `{VARIABLE}`"
+            f"Build it on such a machine with `cargo xtask ansible` (target/ansible/bin/), and put it "
+            f"there, or name it in the variable `{VARIABLE}`"
         )
     return path
