@@ -54,7 +54,8 @@ class ActionModule(ActionBase):
             command, input=stdin.encode("utf-8"), capture_output=True, check=False, timeout=3600
         )
         said = ended.stderr.decode("utf-8", "replace").strip()
-        result.update(rc=ended.returncode, cmd=command, stderr=said, changed=False)
+        # Without `failed`, Ansible takes every exit code but 0 for a failure.
+        result.update(rc=ended.returncode, cmd=command, stderr=said, changed=False, failed=False)
         if ended.returncode not in ANSWERS:
             result.update(failed=True, msg=said or f"portwright ended with {ended.returncode}")
             return result
