@@ -7,5 +7,7 @@
     reason = "a namespace is made with files, threads and programs"
 )]
 
+#[cfg(target_os = "linux")]
+pub mod ansible;
 pub mod kernel;
 pub mod probe;

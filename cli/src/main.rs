@@ -22,6 +22,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     crash::install();
+    #[cfg(target_os = "linux")]
+    if let Some(arguments) =
+        portwright_cli::ansible::called(&std::env::args_os().collect::<Vec<_>>())
+    {
+        return portwright_cli::ansible::run(arguments);
+    }
     let cli = args::Cli::parse();
     output::colour(cli.color);
     match commands::run(cli.command) {

@@ -4,6 +4,9 @@
     reason = "tests read fixtures and write temporary files"
 )]
 
+#[cfg(target_os = "linux")]
+#[path = "cli/ansible.rs"]
+mod ansible;
 #[path = "cli/compare.rs"]
 mod compare;
 #[path = "cli/example.rs"]

@@ -6,10 +6,12 @@
     reason = "a build tool reads files, the environment, clocks and sockets"
 )]
 
+mod ansible;
 mod bench;
 mod counts;
 mod docs;
 mod fuzz;
+mod python;
 mod serve;
 mod setup;
 mod shell;
@@ -50,6 +52,8 @@ enum Task {
     Ci(test::Options),
     /// Build the command-line program (release)
     Build,
+    /// Build the static program and the Ansible collection that carries it into target/ansible
+    Ansible(ansible::Options),
     /// Build the engine for WebAssembly into web/src/engine/pkg
     Wasm,
     /// Build the calculator into web/dist
@@ -83,6 +87,7 @@ fn run(args: &Args) -> Result<ExitCode> {
             return test::test(&shell, options);
         }
         Task::Build => start::build(&shell)?,
+        Task::Ansible(options) => ansible::ansible(&shell, options)?,
         Task::Wasm => {
             setup::require(&shell, &[setup::WASM, setup::NODE])?;
             wasm::build(&shell)?;

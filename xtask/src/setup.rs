@@ -32,14 +32,16 @@ pub enum Need {
     Kernel,
     /// A C++ compiler, for the fuzzer's engine.
     Cxx,
-    /// Python with virtual environments, for the peers of a comparison.
+    /// Python with virtual environments, for Ansible and for the peers of a comparison.
     Python,
+    /// Programs of OpenSSH, for hosts that Ansible logs in to.
+    Sshd,
     /// A peer of the live probes.
     Nmap,
 }
 pub use Need::{
     Browser as BROWSER, Cxx as CXX, Kernel as KERNEL, Nmap as NMAP, Node as NODE, Python as PYTHON,
-    Wasm as WASM,
+    Sshd as SSHD, Wasm as WASM,
 };
 
 const NODE_PACKAGES: &[Package] = &[
@@ -118,6 +120,19 @@ const PYTHON_PACKAGES: &[Package] = &[
     },
 ];
 
+const SSHD_PACKAGES: &[Package] = &[
+    Package {
+        debian: "openssh-client",
+        shown_by: &["ssh"],
+        elsewhere: "install OpenSSH's client (Fedora: `dnf install openssh-clients`)",
+    },
+    Package {
+        debian: "openssh-server",
+        shown_by: &["sshd"],
+        elsewhere: "install OpenSSH's server yourself (`apt-get install openssh-server`, `dnf install openssh-server`): a system with systemd starts it at once, so this does not",
+    },
+];
+
 const NMAP_PACKAGES: &[Package] = &[Package {
     debian: "nmap",
     shown_by: &["nmap"],
@@ -136,8 +151,14 @@ impl Need {
             Self::Kernel => KERNEL_PACKAGES.to_vec(),
             Self::Cxx => CXX_PACKAGES.to_vec(),
             Self::Python => PYTHON_PACKAGES.to_vec(),
+            Self::Sshd => SSHD_PACKAGES.to_vec(),
             Self::Nmap => NMAP_PACKAGES.to_vec(),
         }
+    }
+
+    /// Whether to leave it to the user: installing a server must not open this machine to others.
+    fn is_left_to_the_user(self) -> bool {
+        self == Self::Sshd && Path::new("/run/systemd/system").exists()
     }
 
     /// Why the need is not met, as far as it is not: the caller skips or fails with it.
@@ -160,7 +181,7 @@ impl Need {
             Self::Wasm => wasm::Route::choose(shell)
                 .err()
                 .map(|error| error.to_string()),
-            Self::Browser | Self::Cxx | Self::Python | Self::Nmap => None,
+            Self::Browser | Self::Cxx | Self::Python | Self::Sshd | Self::Nmap => None,
             Self::Kernel => {
                 let may = shell
                     .query(shell.command("unshare").args(["--net", "true"]))
@@ -192,7 +213,7 @@ pub fn install(shell: &Shell, needs: &[Need]) -> Result<()> {
     }
     let mut all = Vec::new();
     let mut missing: Vec<Vec<&'static str>> = Vec::new();
-    for need in needs {
+    for need in needs.iter().filter(|need| !need.is_left_to_the_user()) {
         let packages = need
             .packages(shell)
             .into_iter()

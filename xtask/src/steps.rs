@@ -6,9 +6,9 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::counts::{self, Counts};
-use crate::setup::{BROWSER, CXX, KERNEL, NODE, Need, WASM};
+use crate::setup::{BROWSER, CXX, KERNEL, NODE, Need, PYTHON, SSHD, WASM};
 use crate::shell::{Shell, Transcript, find_program};
-use crate::{docs, fuzz, wasm, web};
+use crate::{ansible, docs, fuzz, wasm, web};
 
 /// Tests that are worth running together while developing.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -19,6 +19,8 @@ pub enum Group {
     Fuzz,
     /// Live netfilter against the engine, and live probes (root, Linux)
     Kernel,
+    /// The Ansible collection, end to end over ssh, and the Kubernetes manifests
+    Hosts,
     /// Live probes between network namespaces (root, Linux)
     Probe,
     /// The engine in WebAssembly, run by Node.js
@@ -86,6 +88,27 @@ pub const STEPS: &[Step] = &[
         needs: &[KERNEL],
         counts: Some(counts::rust),
         run: kernel_tests,
+    },
+    Step {
+        name: "collection",
+        groups: &[Group::Hosts],
+        needs: &[PYTHON],
+        counts: None,
+        run: ansible::check,
+    },
+    Step {
+        name: "ansible tests",
+        groups: &[Group::Hosts],
+        needs: &[PYTHON, KERNEL, SSHD],
+        counts: Some(counts::rust),
+        run: ansible::end_to_end,
+    },
+    Step {
+        name: "k8s manifests",
+        groups: &[Group::Hosts],
+        needs: &[PYTHON],
+        counts: None,
+        run: ansible::manifests,
     },
     Step {
         name: "probe tests",
@@ -182,7 +205,7 @@ fn rust_tests(shell: &Shell) -> Result<Transcript> {
             "--no-fail-fast",
             "-E",
             "not (package(portwright-tests) & binary(kernel)) \
-             and not (package(portwright-cli) & binary(probe))",
+             and not (package(portwright-cli) & (binary(probe) | binary(ansible)))",
         ]);
     } else {
         cargo.args([
