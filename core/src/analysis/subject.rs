@@ -24,7 +24,7 @@ const MOST_HARD: u32 = 16;
 
 /// What looking at lists of rules may cost in all, for each rule of the firewall: some questions
 /// are about all rules, most about a few.
-const LISTING: u64 = 20_000;
+const LISTING: u64 = 10_000;
 
 /// Rules that even a small firewall counts as.
 const FEWEST: usize = 1_000;
