@@ -180,6 +180,7 @@ impl Text<'_> {
     fn message(&self) -> String {
         let what = self.what();
         let who = self.who();
+        let be = if self.service.is_empty() { "are" } else { "is" };
         match (self.found.verdict, self.found.agreement) {
             (Verdict::Open, _) => format!("{what} is open, but an export denies it"),
             (Verdict::Closed, _) => format!("{what} arrives, but nothing listens"),
@@ -193,7 +194,7 @@ impl Text<'_> {
                 let probes = self.found.probes;
                 let s = if probes == 1 { "" } else { "s" };
                 format!(
-                    "{what} is not tested ({probes} probe{s}): {}",
+                    "{what} {be} not tested ({probes} probe{s}): {}",
                     self.found.reason
                 )
             }

@@ -284,8 +284,12 @@ fn reconcile(judgement: &mut Judgement, expected: Option<&Expected>, source: usi
         _ if !passes && !judgement.by_firewall => Agreement::NotPredicted,
         Fate::Permitted if passes => Agreement::Agrees,
         Fate::Permitted => {
+            // That an answer is lost on the way back is possible, but that a filter lets the first
+            // packet pass and not its answer is rare.
             let own = match judgement.blame {
-                Blame::Source(host) | Blame::Target(host) => Some(host),
+                Blame::Source(host) | Blame::Target(host) | Blame::TargetOrWayBack(host) => {
+                    Some(host)
+                }
                 _ => None,
             };
             if own.is_some_and(|host| expected.permitted_by.contains(&host)) {
