@@ -241,6 +241,8 @@ fn cases() -> Vec<Case> {
         case("dropped as denied", 0, SILENCE, No, &[("a", OPEN), ("b", NO_WEB)], (Dropped, Agrees), bad("PW601", "target")),
         case("dropped as its own export denies", 0, SILENCE, No, &[("a", NO_WEB_OUT)], (Dropped, Agrees), bad("PW601", "source")),
         case("the answer is dropped as denied", 0, SILENCE, No, &[("b", NO_ANSWER)], (Dropped, Agrees), bad("PW601", "target")),
+        case("what did not arrive was not dropped by the target", 0, SILENCE, Root(STUB0), &[("b", NO_WEB)], (Dropped, Agrees), bad("PW601", "network")),
+        case("what did not arrive was dropped by the source", 0, SILENCE, Root(STUB0), &[("a", NO_WEB_OUT)], (Dropped, Agrees), bad("PW601", "source")),
         case("dropped although permitted", 0, SILENCE, No, both, (Dropped, UnexportedFirewall), bad("PW602", "somewhere")),
         case("dropped on the way although permitted", 0, SILENCE, Root(STUB0), both, (Dropped, UnexportedFirewall), bad("PW602", "network")),
         case("refused by a router although permitted", 0, icmp("10.0.9.1", 3, 13), No, &[("b", OPEN)], (Rejected, UnexportedFirewall), bad("PW602", "device")),

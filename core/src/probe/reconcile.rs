@@ -316,10 +316,12 @@ fn reconcile(judgement: &mut Judgement, expected: Option<&Expected>, source: usi
             } else if passes {
                 return Agreement::StaleExport;
             }
-            let vague = !matches!(
-                judgement.blame,
-                Blame::Source(_) | Blame::Target(_) | Blame::Device(_)
-            );
+            // What was not seen in front of the target's firewall did not come to it.
+            let vague = match judgement.blame {
+                Blame::Source(_) | Blame::Target(_) | Blame::Device(_) => false,
+                Blame::Network => by == Some(Blame::Source(source)),
+                _ => true,
+            };
             if let (true, Some(by)) = (vague, by) {
                 judgement.blame = by;
             }
