@@ -142,19 +142,35 @@ struct Text<'t> {
 impl Text<'_> {
     /// `tcp/179 from 5 hosts to cp-1`.
     fn what(&self) -> String {
-        let service = match self.service {
-            "" => format!("{} flows", self.found.flows.len()),
-            service if service.len() > 60 => {
+        let mut flows = self.found.flows.iter();
+        let flow = flows
+            .next()
+            .and_then(|&at| self.describe.plan.flows.get(at));
+        let whole = flow.and_then(|flow| flow.sampled_from.as_ref());
+        let service = match (self.service, whole, flows.next()) {
+            ("", ..) => format!("{} flows", self.found.flows.len()),
+            // What is needed, not what was picked of it.
+            (service, Some(whole), None) => {
                 let (protocol, _) = service.split_once('/').unwrap_or((service, ""));
-                format!("{protocol}, {} ports,", self.found.ports.count())
+                let dialled = self.found.ports.count();
+                format!("{protocol}/{whole} ({dialled} of them dialled)")
             }
-            service => service.to_owned(),
+            (service, ..) => self.shortened(service),
         };
         format!(
             "{service} from {} to {}",
             several(self.from),
             several(self.to)
         )
+    }
+
+    /// The service, without ports that are too many to be read.
+    fn shortened(&self, service: &str) -> String {
+        if service.len() <= 60 {
+            return service.to_owned();
+        }
+        let (protocol, _) = service.split_once('/').unwrap_or((service, ""));
+        format!("{protocol}, {} ports,", self.found.ports.count())
     }
 
     fn who(&self) -> String {
@@ -180,6 +196,7 @@ impl Text<'_> {
     fn message(&self) -> String {
         let what = self.what();
         let who = self.who();
+        let be = if self.service.is_empty() { "are" } else { "is" };
         match (self.found.verdict, self.found.agreement) {
             (Verdict::Open, _) => format!("{what} is open, but an export denies it"),
             (Verdict::Closed, _) => format!("{what} arrives, but nothing listens"),
@@ -193,7 +210,7 @@ impl Text<'_> {
                 let probes = self.found.probes;
                 let s = if probes == 1 { "" } else { "s" };
                 format!(
-                    "{what} is not tested ({probes} probe{s}): {}",
+                    "{what} {be} not tested ({probes} probe{s}): {}",
                     self.found.reason
                 )
             }
@@ -215,10 +232,10 @@ impl Text<'_> {
 
     fn fix(&self) -> String {
         let permit = format!("permit {}", self.what());
-        let lines = if self.found.note.is_some() {
-            " before the line named here"
-        } else {
-            ""
+        let lines = match (&self.found.note, self.found.blame) {
+            (None, _) => "",
+            (_, Blame::Source(_) | Blame::Target(_)) => " before the line named here",
+            _ => ", and before the line named here",
         };
         match (self.found.verdict, self.found.agreement, self.found.blame) {
             (Verdict::Open, ..) => {

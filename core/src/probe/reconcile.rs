@@ -284,8 +284,12 @@ fn reconcile(judgement: &mut Judgement, expected: Option<&Expected>, source: usi
         _ if !passes && !judgement.by_firewall => Agreement::NotPredicted,
         Fate::Permitted if passes => Agreement::Agrees,
         Fate::Permitted => {
+            // That an answer is lost on the way back is possible, but that a filter lets the first
+            // packet pass and not its answer is rare.
             let own = match judgement.blame {
-                Blame::Source(host) | Blame::Target(host) => Some(host),
+                Blame::Source(host) | Blame::Target(host) | Blame::TargetOrWayBack(host) => {
+                    Some(host)
+                }
                 _ => None,
             };
             if own.is_some_and(|host| expected.permitted_by.contains(&host)) {
@@ -312,10 +316,12 @@ fn reconcile(judgement: &mut Judgement, expected: Option<&Expected>, source: usi
             } else if passes {
                 return Agreement::StaleExport;
             }
-            let vague = !matches!(
-                judgement.blame,
-                Blame::Source(_) | Blame::Target(_) | Blame::Device(_)
-            );
+            // What was not seen in front of the target's firewall did not come to it.
+            let vague = match judgement.blame {
+                Blame::Source(_) | Blame::Target(_) | Blame::Device(_) => false,
+                Blame::Network => by == Some(Blame::Source(source)),
+                _ => true,
+            };
             if let (true, Some(by)) = (vague, by) {
                 judgement.blame = by;
             }
