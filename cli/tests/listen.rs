@@ -349,7 +349,7 @@ fn it_ends_by_itself() {
     if !enabled() {
         return;
     }
-    let [_, b] = hosts();
+    let [_a, b] = hosts();
     let folder = Folder::new("ttl", &plan(&[(6, "2000")]));
     let begun = Instant::now();
     let (mut child, _) = folder.listen(&b, &["--ttl", "1s"]);
