@@ -15,6 +15,8 @@ pub mod pidfile;
 #[cfg(target_os = "linux")]
 pub mod plan;
 #[cfg(target_os = "linux")]
+pub mod processes;
+#[cfg(target_os = "linux")]
 pub mod record;
 #[cfg(target_os = "linux")]
 mod reply;

@@ -2,7 +2,7 @@
 //!
 //! `PW0xx` input that cannot be read, `PW1xx` site and catalogue, `PW2xx` required against
 //! permitted, `PW3xx` rule hygiene, `PW4xx` classic mistakes, `PW5xx` suppressions, `PW6xx` what
-//! live probes say.
+//! live probes say, `PW7xx` what listens.
 
 use super::Severity;
 
@@ -306,6 +306,29 @@ codes! {
         /// A result ends before its task did: the run was interrupted, or the file was cut off.
         /// What it has counts; what it lacks is unknown.
         CUT_OFF = "PW608" "cut-off" Warning "a result is not complete";
+    }
+    /// What listens on a host against what should.
+    pub mod listening {
+        /// A port that the installation needs is taken by something else already. What is
+        /// installed will not start, or others will talk to the wrong service. Stop what has the
+        /// port, or move one of the two; `--expect NAME` says that a process is to be there.
+        PORT_TAKEN = "PW701" "port-taken" Error "a port that is needed is taken before the installation";
+        /// A service that other hosts need is bound to the loopback address, where only its own
+        /// host reaches it. No firewall rule helps. Bind it to the host's address.
+        LOOPBACK_ONLY = "PW702" "loopback-only" Error "a required service is bound to loopback only";
+        /// A service that other hosts need is bound to an address of the host that they do not
+        /// dial. Bind it to the address that the site gives, or to all of them; or correct the
+        /// site.
+        OTHER_ADDRESS = "PW703" "other-address" Error "a required service is bound to another address";
+        /// Nothing listens on a port that others need. What should is not running, or is not
+        /// installed on this host; then the requirement needs no opening here.
+        NOT_LISTENING = "PW704" "not-listening" Warning "nothing listens on a required port";
+        /// A service that nobody needs is bound to all addresses of the host. Only the firewall
+        /// keeps others away from it. Bind it to loopback, or stop it.
+        EXPOSED = "PW705" "exposed" Warning "a service that nobody needs is bound to all addresses";
+        /// A service that nobody needs is bound to an address of the host. It may be part of the
+        /// system; if not, stop it.
+        UNEXPECTED = "PW706" "unexpected-listener" Note "a service that nobody needs is bound to an address";
     }
 }
 

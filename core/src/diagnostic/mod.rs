@@ -3,7 +3,9 @@
 mod codes;
 
 pub use codes::{CODES, Code, code_by_id};
-pub use codes::{coverage, hygiene, input, mistake, observation, requirement, suppression};
+pub use codes::{
+    coverage, hygiene, input, listening, mistake, observation, requirement, suppression,
+};
 
 use crate::source::Span;
 

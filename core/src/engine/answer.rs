@@ -6,7 +6,7 @@
 use super::request::ParameterValue;
 #[cfg(doc)]
 use super::request::Request;
-use super::{ProbePlanResult, ProbeReportResult};
+use super::{ProbePlanResult, ProbeReportResult, ProbeSocketsResult};
 use crate::catalog::{Mode, Need, Row, Scalar};
 use crate::diagnostic::Severity;
 use crate::net::Family;
@@ -66,6 +66,8 @@ pub enum Outcome {
     ProbePlan(ProbePlanResult),
     /// For [`Request::ProbeReport`].
     ProbeReport(ProbeReportResult),
+    /// For [`Request::ProbeSockets`].
+    ProbeSockets(ProbeSocketsResult),
 }
 
 /// A place in an input text. Lines and columns start at 1; columns count characters.

@@ -27,6 +27,7 @@ mod lint;
 mod packet;
 mod probe_plan;
 mod probe_report;
+mod probe_sockets;
 mod request;
 mod resolve;
 mod session;
@@ -40,6 +41,10 @@ pub use probe_plan::{ProbePlanRequest, ProbePlanResult, read_plan};
 pub use probe_report::{
     BlockedBy, ProbeFinding, ProbeFlow, ProbeHost, ProbeReportRequest, ProbeReportResult,
     ProbeSummary, ProbeTarget,
+};
+pub use probe_sockets::{
+    HostSockets, ProbeSocketsRequest, ProbeSocketsResult, SocketData, SocketEvidence,
+    SocketFinding, SocketOwner,
 };
 pub use request::*;
 
@@ -63,6 +68,9 @@ pub fn call(request: &Request) -> Answer {
         }
         Request::ProbeReport(request) => {
             probe_report::report(&mut session, request).map(Outcome::ProbeReport)
+        }
+        Request::ProbeSockets(request) => {
+            probe_sockets::sockets(&mut session, request).map(Outcome::ProbeSockets)
         }
     };
     session.answer(result)

@@ -1,7 +1,7 @@
 //! What the engine is asked. Plain, serialisable data; the JSON Schema and the TypeScript types
 //! are generated from it and from [`super::answer`].
 
-use super::{ProbePlanRequest, ProbeReportRequest};
+use super::{ProbePlanRequest, ProbeReportRequest, ProbeSocketsRequest};
 use crate::catalog::{Mode, Scalar};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,8 @@ pub enum Request {
     ProbePlan(ProbePlanRequest),
     /// What live probes say about a site, and whether the exports agree.
     ProbeReport(ProbeReportRequest),
+    /// What listens on hosts, against what a plan or a site says should.
+    ProbeSockets(ProbeSocketsRequest),
 }
 
 /// See [`Request::Resolve`].

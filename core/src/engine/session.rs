@@ -71,7 +71,8 @@ impl Session {
         }
     }
 
-    fn diagnostic(&self, diagnostic: &Diagnostic) -> DiagnosticData {
+    /// A diagnostic as data.
+    pub(super) fn diagnostic(&self, diagnostic: &Diagnostic) -> DiagnosticData {
         let labels = diagnostic.labels.iter();
         DiagnosticData {
             code: diagnostic.code.id.into(),

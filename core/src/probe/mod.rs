@@ -21,6 +21,7 @@ mod reconcile;
 mod record;
 mod results;
 mod sample;
+pub mod sockets;
 mod walk;
 
 pub use classify::{Judged, classify};

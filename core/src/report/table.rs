@@ -181,21 +181,21 @@ pub fn catalog_table(result: &CatalogResult, language: Language) -> String {
 }
 
 /// Columns of text. A column whose heading is empty is left out.
-struct Table<const N: usize> {
+pub(super) struct Table<const N: usize> {
     rows: Vec<[String; N]>,
 }
 
 impl<const N: usize> Table<N> {
-    fn new(head: [&str; N]) -> Self {
+    pub(super) fn new(head: [&str; N]) -> Self {
         let head = head.map(|cell| cell.to_uppercase());
         Self { rows: vec![head] }
     }
 
-    fn row(&mut self, cells: [String; N]) {
+    pub(super) fn row(&mut self, cells: [String; N]) {
         self.rows.push(cells.map(|cell| one_line(&cell)));
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut widths = [0; N];
         let mut shown = [true; N];
         for row in &self.rows {

@@ -21,6 +21,10 @@ use std::time::{Duration, Instant};
 
 /// Probes sent before answers are looked at again.
 const AT_ONCE: usize = 64;
+/// Answers that are looked at together.
+const MOST_EVENTS: usize = 1024;
+/// Landings after which one more flight is dared, when there could be more.
+const GROW_AFTER: u64 = 32;
 /// Silent probes that are held back before they are sent again.
 const MOST_SILENT: usize = 100_000;
 /// Probes that wait for something that has run out.
@@ -64,8 +68,10 @@ pub struct Engine<'a, I> {
     free: Vec<usize>,
     /// Flights.
     under_way: usize,
-    /// How many flights there may be.
+    /// How many flights there may be now, and how many at most.
     most: usize,
+    room: usize,
+    landings: u64,
     timers: BinaryHeap<Reverse<(Instant, usize, u32)>>,
     put_off: BTreeMap<(Instant, u64), Job>,
     /// Taken from its queue, but it was not its time.
@@ -91,7 +97,7 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
         own: &'a Own,
         sink: &'a mut dyn Sink,
     ) -> io::Result<Self> {
-        let most = super::room(settings.parallel);
+        let room = super::room(settings.parallel);
         Ok(Self {
             asks: Shuffle::new(asks, settings.seed),
             settings,
@@ -102,7 +108,9 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             slots: Vec::new(),
             free: Vec::new(),
             under_way: 0,
-            most,
+            most: room,
+            room,
+            landings: 0,
             timers: BinaryHeap::new(),
             put_off: BTreeMap::new(),
             held: None,
@@ -122,7 +130,7 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
     ///
     /// Where a result could not be handed over, or the system fails.
     pub fn run(mut self, stop: &AtomicBool) -> io::Result<Summary> {
-        let mut events = Events::with_capacity(1024);
+        let mut events = Events::with_capacity(MOST_EVENTS);
         let mut cut_short = false;
         while !self.is_done() {
             if stop.load(Ordering::Relaxed) {
@@ -133,16 +141,22 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             if !pause.is_zero() {
                 self.sink.idle()?;
             }
-            match self.poll.poll(&mut events, Some(pause)) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                _ => {}
+            if let Err(error) = self.poll.poll(&mut events, Some(pause))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                return Err(error);
             }
+            let mut seen = 0;
             for event in &events {
                 let calm = event.is_writable() && !event.is_error() && !event.is_write_closed();
                 self.ready(event.token(), calm)?;
+                seen += 1;
             }
-            self.expire()?;
-            self.turn_over()?;
+            // After a standstill of ours answers may wait that are older than any deadline.
+            if seen < MOST_EVENTS {
+                self.expire()?;
+                self.turn_over()?;
+            }
         }
         if cut_short {
             self.keep_what_is_known()?;
@@ -257,7 +271,8 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
             return Ok(());
         };
         slot.turn = slot.turn.wrapping_add(1);
-        let token = Token(at << 32 | slot.turn as usize);
+        // Its place is enough: places are given anew only between two looks at what is ready.
+        let token = Token(at);
         let fd = wire.socket.as_raw_fd();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
@@ -287,16 +302,21 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
         let flight = self.slots.get_mut(at)?.flight.take()?;
         self.free.push(at);
         self.under_way -= 1;
+        self.landings += 1;
+        if self.landings.is_multiple_of(GROW_AFTER) {
+            self.most = (self.most + 1).min(self.room);
+        }
         Some(flight)
     }
 
     /// A socket has something to say.
     fn ready(&mut self, token: Token, calm: bool) -> io::Result<()> {
-        let (at, turn) = (token.0 >> 32, token.0 as u32);
-        let Some(slot) = self.slots.get_mut(at).filter(|slot| slot.turn == turn) else {
-            return Ok(());
-        };
-        let Some(flight) = &mut slot.flight else {
+        let at = token.0;
+        let Some(Slot {
+            flight: Some(flight),
+            turn,
+        }) = self.slots.get_mut(at)
+        else {
             return Ok(());
         };
         let ask = flight.job.ask;
@@ -308,7 +328,7 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
                 let now = Instant::now();
                 flight.connected = Some(now);
                 flight.deadline = now + GRACE;
-                self.timers.push(Reverse((flight.deadline, at, turn)));
+                self.timers.push(Reverse((flight.deadline, at, *turn)));
                 Ok(())
             }
             (Some(Evidence::ConnectedThenReset), Some(then)) => {
@@ -346,6 +366,9 @@ impl<'a, I: Iterator<Item = Planned>> Engine<'a, I> {
                     Some(then) => self.finish(at, Evidence::Connected, then)?,
                     None => self.fell_silent(at)?,
                 }
+                continue;
+            }
+            if flight.connected.is_some() {
                 continue;
             }
             let ask = flight.job.ask;

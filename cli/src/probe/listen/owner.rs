@@ -1,8 +1,7 @@
 //! Which process has a port.
 
+use crate::probe::processes::Processes;
 use procfs::net::{TcpState, tcp, tcp6, udp, udp6};
-use procfs::process::{FDTarget, all_processes};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// A socket that is bound: its address, and the number of its inode.
@@ -13,10 +12,7 @@ type Bound = (SocketAddr, u64);
 pub struct Owners {
     tcp: Vec<Bound>,
     udp: Vec<Bound>,
-    /// Name and id by inode.
-    processes: BTreeMap<u64, String>,
-    /// Whether a process could not be looked into.
-    hidden: bool,
+    processes: Processes,
 }
 
 impl Owners {
@@ -34,27 +30,7 @@ impl Owners {
             this.udp
                 .extend(bound.map(|entry| (entry.local_address, entry.inode)));
         }
-        let Ok(processes) = all_processes() else {
-            this.hidden = true;
-            return this;
-        };
-        for process in processes.flatten() {
-            let Ok(files) = process.fd() else {
-                this.hidden |= process.is_alive();
-                continue;
-            };
-            let mut name = None;
-            for file in files.flatten() {
-                if let FDTarget::Socket(inode) = file.target {
-                    let name = name.get_or_insert_with(|| {
-                        let comm = process.stat().map(|stat| stat.comm);
-                        let comm = comm.unwrap_or_else(|_| "?".into());
-                        format!("{comm} (pid {})", process.pid())
-                    });
-                    this.processes.entry(inode).or_insert_with(|| name.clone());
-                }
-            }
-        }
+        this.processes = Processes::read();
         this
     }
 
@@ -85,9 +61,9 @@ impl Owners {
         let Some((_, inode)) = holder else {
             return Err("no socket of this network namespace has it now".into());
         };
-        match self.processes.get(&inode) {
-            Some(process) => Ok(process.clone()),
-            None if self.hidden => Err("whose it is only root can see".into()),
+        match self.processes.by_inode.get(&inode) {
+            Some(process) => Ok(format!("{} (pid {})", process.name, process.pid)),
+            None if self.processes.hidden => Err("whose it is only root can see".into()),
             None => Err(
                 "no process here has it: the kernel's own socket, or a process of \
                          another process namespace"

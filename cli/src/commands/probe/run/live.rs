@@ -91,6 +91,7 @@ struct Output {
 }
 
 impl Output {
+    #[expect(clippy::disallowed_methods, reason = "a progress bar needs a clock")]
     fn new(options: &Options, own: Own, planned: u64) -> Result<Self, Stop> {
         let mut records = Vec::new();
         if options.json {

@@ -35,7 +35,7 @@ impl<I: Iterator<Item = Planned>> Engine<'_, I> {
         );
         if by_listener {
             let again = job.pass != Pass::First;
-            let late = again || way_of(job.ask.protocol).is_slow(took);
+            let late = way_of(job.ask.protocol).is_slow(took);
             self.pace.answered(late, now);
             self.round.recovered += usize::from(again);
         }
