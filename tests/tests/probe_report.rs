@@ -583,7 +583,7 @@ fn results_that_are_not_whole() {
         "1 probes in the results are not in the plan",
         0,
         1,
-    )
+    );
 }
 
 /// The last run counts, and one that was interrupted keeps what it has.
