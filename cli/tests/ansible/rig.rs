@@ -1,6 +1,8 @@
 //! Hosts with sshd, each in a network of its own behind one router, and a bare control node.
 
 use crate::namespace::Namespace;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
@@ -142,19 +144,10 @@ impl Rig {
 
     /// Programs that run on hosts, but for sshd's.
     pub fn programs(&self) -> BTreeSet<String> {
-        let networks: BTreeSet<PathBuf> = self
-            .hosts
-            .iter()
-            .map(|host| fs::read_link(host.network.path()).expect("a namespace"))
-            .collect();
-        let processes = fs::read_dir("/proc").expect("a table of processes");
-        processes
-            .filter_map(|entry| {
-                let path = entry.ok()?.path();
-                let network = fs::read_link(path.join("ns/net")).ok()?;
-                let name = fs::read_to_string(path.join("comm")).ok()?;
-                networks.contains(&network).then(|| name.trim().to_owned())
-            })
+        let networks = self.hosts.iter().map(|host| network(&host.network));
+        processes(&networks.collect())
+            .into_iter()
+            .map(|(_, name)| name)
             .filter(|name| !name.starts_with("sshd"))
             .collect()
     }
@@ -183,12 +176,40 @@ impl Rig {
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        for host in &mut self.hosts {
-            let _ = host.sshd.kill();
-            let _ = host.sshd.wait();
-        }
+        self.hosts.clear();
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.sshd.kill();
+        let _ = self.sshd.wait();
+        // Sessions that Ansible keeps for the next task: their other end goes without a word.
+        for (pid, _) in processes(&BTreeSet::from([network(&self.network)])) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+/// What the kernel calls a network.
+fn network(of: &Namespace) -> PathBuf {
+    fs::read_link(of.path()).expect("a namespace")
+}
+
+/// Processes in these networks, with their names.
+fn processes(networks: &BTreeSet<PathBuf>) -> Vec<(i32, String)> {
+    let all = fs::read_dir("/proc").expect("a table of processes");
+    let inside = all.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let pid = path.file_name()?.to_str()?.parse().ok()?;
+        let network = fs::read_link(path.join("ns/net")).ok()?;
+        let name = fs::read_to_string(path.join("comm")).ok()?;
+        networks
+            .contains(&network)
+            .then(|| (pid, name.trim().to_owned()))
+    });
+    inside.collect()
 }
 
 fn connect(router: &Namespace, host: &Namespace, at: usize) {
