@@ -21,6 +21,9 @@ const exported = (host) => ({
     .map((name) => document(`exports/${name}`)),
 });
 
+const planned = { operation: 'probe-plan', site };
+const plan = JSON.stringify(call(planned).result.plan);
+
 const requests = {
   'resolve, English': { operation: 'resolve', site },
   'resolve, Chinese, corrected': {
@@ -38,6 +41,11 @@ const requests = {
   catalog: { operation: 'catalog', name: 'dce' },
   detect: { operation: 'detect', documents: exported('g-worker1').documents, site },
   explain: { operation: 'explain' },
+  'probe-plan': planned,
+  'probe-report, nothing told': {
+    operation: 'probe-report', plan: { name: 'plan.json', text: plan }, exports: [exported('g-master1')],
+    results: [{ name: 'cut.jsonl', text: '{"record": "start", "portw' }],
+  },
   'a site that cannot be read': { operation: 'resolve', site: { documents: [{ name: 'x.yaml', text: 'a: [1,\n' }] } },
 };
 

@@ -25,6 +25,7 @@ mod detect;
 mod fingerprint;
 mod lint;
 mod packet;
+mod probe_finding;
 mod probe_plan;
 mod probe_report;
 mod probe_sockets;

@@ -98,7 +98,7 @@ impl Asked<'_> {
             }
             Verdict::Rejected => judgement.blame = self.refused(evidence, saved, run),
             Verdict::Dropped | Verdict::Unknown => {
-                self.silent(evidence, saved, run, &mut judgement)
+                self.silent(evidence, saved, run, &mut judgement);
             }
         }
         if let (Verdict::Closed, Some(held)) = (judgement.verdict, self.held(run)) {

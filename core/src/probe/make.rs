@@ -28,6 +28,9 @@ pub struct Making<'a> {
 /// Ports by address and protocol of one host.
 type Ports = BTreeMap<(u8, IpAddr), PortList>;
 
+/// What of a group cannot be dialled, in one family or both, and why.
+type NotSingle = (Option<Family>, String);
+
 /// Makes a plan.
 #[must_use]
 pub fn make(making: &Making<'_>) -> Plan {
@@ -92,7 +95,7 @@ struct Maker<'a> {
     owners: BTreeMap<IpAddr, usize>,
     plan: Plan,
     /// Position in the plan's targets, and what of the group has no single address.
-    groups: BTreeMap<GroupId, (usize, Vec<(Option<Family>, String)>)>,
+    groups: BTreeMap<GroupId, (usize, Vec<NotSingle>)>,
     /// What each host of the site is to listen on.
     listen: Vec<Ports>,
 }
@@ -212,7 +215,7 @@ impl Maker<'_> {
     }
 
     /// The group's place among the targets, and what of it cannot be dialled.
-    fn target(&mut self, id: GroupId, group: &Group) -> (usize, Vec<(Option<Family>, String)>) {
+    fn target(&mut self, id: GroupId, group: &Group) -> (usize, Vec<NotSingle>) {
         if let Some(known) = self.groups.get(&id) {
             return known.clone();
         }

@@ -10,6 +10,7 @@
 
 mod classify;
 mod foresee;
+mod gather;
 mod icmp;
 mod judge;
 mod make;
@@ -19,6 +20,7 @@ mod ports;
 mod read;
 mod reconcile;
 mod record;
+mod report;
 mod results;
 mod sample;
 pub mod sockets;
@@ -35,12 +37,11 @@ pub use plan::{
 };
 pub use ports::PortList;
 pub use read::{plan_hash, read_plan};
-pub use reconcile::{
-    Agreement, Agreements, Cell, Counts, Evaluation, Example, Found, HostPart, Reported, evaluate,
-};
+pub use reconcile::{Evaluation, evaluate};
 pub use record::{
     End, Evidence, Listening, Probe, RECORD_VERSION, Record, Seen, SeenAt, SocketState, Start,
     Task, Verdict,
 };
+pub use report::{Agreement, Agreements, Cell, Counts, Example, Found, HostPart, Reported};
 pub use sample::Sample;
 pub use walk::{Pair, Planned};

@@ -181,7 +181,7 @@ impl Results {
             };
             all.iter().filter(here).max_by_key(|one| one.address == to)
         });
-        states.last()
+        states.max_by_key(|one| one.address == to)
     }
 
     /// Whether an observer saw all that came to a host while a run went on.
@@ -532,11 +532,9 @@ impl File<'_> {
         if let Some(before) = results.probes.get(&key) {
             let tried = results.evidence.get(before.evidence as usize);
             let tried = !matches!(tried, Some(Evidence::NotTried { .. }));
-            let older = results
-                .runs
-                .get(before.run as usize)
-                .is_some_and(|run| moment(&run.began) <= moment(&began));
-            if tried && (not_tried || !older) || !tried && not_tried {
+            let run = results.runs.get(before.run as usize);
+            let newer = run.is_some_and(|run| moment(&run.began) > moment(&began));
+            if not_tried || tried && newer {
                 return;
             }
         }

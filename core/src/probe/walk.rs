@@ -51,7 +51,7 @@ impl Plan {
     /// virtual ones aside.
     pub fn probes<'p>(&'p self, host: &'p PlanHost) -> impl Iterator<Item = Planned> + 'p {
         let pairs = Dialling::all(self, host, true).flat_map(Dialling::pairs);
-        pairs.flat_map(|pair| self.of_pair(pair))
+        pairs.flat_map(|pair| self.of_pair(&pair))
     }
 
     /// How many probes [`Plan::probes`] gives.
@@ -87,7 +87,7 @@ impl Plan {
         Some((flow, &self.targets.get(flow.to)?.members))
     }
 
-    fn of_pair<'p>(&'p self, pair: Pair<'p>) -> impl Iterator<Item = Planned> + 'p {
+    fn of_pair<'p>(&'p self, pair: &Pair<'p>) -> impl Iterator<Item = Planned> + use<'p> {
         let flow = self.flows.get(pair.flow);
         let template = flow.map(|flow| Planned {
             from: pair.from,

@@ -36,6 +36,12 @@ export type Outcome =
     })
   | (ExplainResult & {
       operation: "explain";
+    })
+  | (ProbePlanResult & {
+      operation: "probe-plan";
+    })
+  | (ProbeReportResult & {
+      operation: "probe-report";
     });
 /**
  * A parameter's value: a word, a number or a switch.
@@ -53,6 +59,18 @@ export type Need = "required" | "optional" | "metrics" | "debug";
  * How errata are applied.
  */
 export type Mode = "as-published" | "least-privilege";
+/**
+ * Ports from 1 to 65535, as in `22,2379-2380`; empty for protocols without ports.
+ */
+export type PortList = string;
+/**
+ * Whether the world agrees with the exports.
+ */
+export type ProbeAgreement = "agrees" | "not-predicted" | "not-tested" | "stale-export" | "unexported-firewall";
+/**
+ * What became of a probe. `facts/probe.md` has the table.
+ */
+export type Verdict = "open" | "closed" | "rejected" | "dropped" | "unreachable" | "blocked-locally" | "unknown";
 /**
  * Whether there is a result.
  */
@@ -84,6 +102,12 @@ export type Request =
     })
   | (ExplainRequest & {
       operation: "explain";
+    })
+  | (ProbePlanRequest & {
+      operation: "probe-plan";
+    })
+  | (ProbeReportRequest & {
+      operation: "probe-report";
     });
 /**
  * The language of titles, reasons and explanations.
@@ -1303,6 +1327,631 @@ export interface CodeData {
   summary: string;
 }
 /**
+ * What to dial and where to listen.
+ */
+export interface ProbePlanResult {
+  /**
+   * What its results refer to it by.
+   */
+  hash: string;
+  /**
+   * The plan: what `portwright probe listen`, `run` and `report` read.
+   */
+  plan: Plan;
+  /**
+   * How many probes it asks for, over all hosts.
+   */
+  probes: number;
+}
+/**
+ * What to probe. Written by `portwright probe plan`, read by everything else under `probe`.
+ *
+ * Flows are kept between groups, as in an answer to `resolve`; pairs of addresses are made when
+ * they are dialled, so that a plan of a million probes stays small.
+ */
+export interface Plan {
+  /**
+   * The catalogue's name.
+   */
+  catalog: string;
+  /**
+   * Its version.
+   */
+  catalog_version: string;
+  /**
+   * What is required.
+   */
+  flows: PlanFlow[];
+  /**
+   * The machines that take part, ordered as in the site.
+   */
+  hosts: PlanHost[];
+  /**
+   * [`PLAN_VERSION`].
+   */
+  portwright: string;
+  /**
+   * How ranges of ports were sampled: `all`, or what `--sample` said.
+   */
+  sample: string;
+  /**
+   * Who is dialled.
+   */
+  targets: TargetGroup[];
+  /**
+   * Flows, or parts of flows, that no host of the site can dial.
+   */
+  untested?: Untested[];
+}
+/**
+ * One required opening: everyone who dials it must reach every port on every target.
+ */
+export interface PlanFlow {
+  /**
+   * Why it is required.
+   */
+  because: PlanReason[];
+  /**
+   * Address family.
+   */
+  family: Family;
+  /**
+   * Title of the source group.
+   */
+  from: string;
+  /**
+   * ICMP type and code in this family.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  icmp?: [unknown, unknown] | null;
+  /**
+   * The flow's id in an answer to `resolve`, for example
+   * `ipv4:global/node>global/control-plane:tcp/6443`.
+   */
+  id: string;
+  /**
+   * How much it is needed.
+   */
+  need: Need;
+  /**
+   * Destination ports to dial, as in `6443` or `30000,30417,32767`; empty without ports.
+   */
+  ports?: PortList;
+  /**
+   * IP protocol number.
+   */
+  protocol: number;
+  /**
+   * The ports that are required, where more than are dialled.
+   */
+  sampled_from?: PortList | null;
+  /**
+   * Position in [`Plan::targets`].
+   */
+  to: number;
+}
+/**
+ * A requirement, as the catalogue cites it.
+ */
+export interface PlanReason {
+  /**
+   * Where the catalogue has it from.
+   */
+  citation?: string | null;
+  /**
+   * The requirement's id.
+   */
+  requirement: string;
+  /**
+   * Its title in the plan's language.
+   */
+  title: string;
+}
+/**
+ * One machine's part.
+ */
+export interface PlanHost {
+  /**
+   * Its addresses, that of its sshd included where it has one of its own.
+   */
+  addresses: string[];
+  /**
+   * Its cluster.
+   */
+  cluster?: string | null;
+  /**
+   * What to dial from here, ordered as the flows.
+   */
+  dial: Dial[];
+  /**
+   * What is to answer here while others dial, ordered by protocol and port.
+   */
+  listen: Listen[];
+  /**
+   * Its name in the site.
+   */
+  name: string;
+  /**
+   * Its roles.
+   */
+  roles: string[];
+  /**
+   * Its zone.
+   */
+  zone?: string | null;
+}
+/**
+ * One flow that is dialled from a host.
+ */
+export interface Dial {
+  /**
+   * Position in [`Plan::flows`].
+   */
+  flow: number;
+  /**
+   * The host's addresses that the flow is from.
+   */
+  from: string[];
+}
+/**
+ * Ports of one protocol that are to answer.
+ */
+export interface Listen {
+  /**
+   * The addresses that others dial, virtual ones that may be here included.
+   */
+  addresses: string[];
+  /**
+   * The ports, as in `22,2379-2380`; empty for protocols without ports.
+   */
+  ports?: PortList;
+  /**
+   * IP protocol number: 6 TCP, 17 UDP, 132 SCTP, 4 IP in IP.
+   */
+  protocol: number;
+}
+/**
+ * Who is dialled.
+ */
+export interface TargetGroup {
+  /**
+   * The group's id in an answer to `resolve`, for example `global/control-plane`.
+   */
+  id: string;
+  /**
+   * Its addresses, sorted.
+   */
+  members: Target[];
+  /**
+   * What it is called.
+   */
+  title: string;
+}
+/**
+ * One address that is dialled.
+ */
+export interface Target {
+  /**
+   * The address.
+   */
+  address: string;
+  /**
+   * The hosts that may hold it, where it is virtual.
+   */
+  holders?: string[];
+  /**
+   * The host of the site that has it; none for virtual addresses and for parties outside.
+   */
+  host?: string | null;
+}
+/**
+ * What cannot be dialled from any host.
+ */
+export interface Untested {
+  /**
+   * Position in [`Plan::flows`].
+   */
+  flow: number;
+  /**
+   * Why, for example that its source is outside the site.
+   */
+  why: string;
+}
+/**
+ * What live probes say about a site.
+ */
+export interface ProbeReportResult {
+  /**
+   * The catalogue's name.
+   */
+  catalog: string;
+  /**
+   * Its version.
+   */
+  catalog_version: string;
+  /**
+   * The matrix: by source host, flow and target. Positions are those in the three lists above.
+   */
+  cells: ProbeCell[];
+  /**
+   * How many more cells there are; those that are not open are listed first.
+   */
+  cells_not_listed: number;
+  /**
+   * What is the matter: what matters most first.
+   */
+  findings: ProbeFinding[];
+  /**
+   * How many probes belong to findings that are not listed because there are too many.
+   */
+  findings_not_listed: number;
+  /**
+   * The flows of the plan, in its order.
+   */
+  flows: ProbeFlow[];
+  /**
+   * The hosts of the plan, in its order.
+   */
+  hosts: ProbeHost[];
+  /**
+   * The plan's hash.
+   */
+  plan: string;
+  /**
+   * How ranges of ports were sampled.
+   */
+  sample: string;
+  /**
+   * Counts.
+   */
+  summary: ProbeSummary;
+  /**
+   * Who was to be dialled, by address.
+   */
+  targets: ProbeTarget[];
+}
+/**
+ * One field of the matrix source host × target × flow.
+ */
+export interface ProbeCell {
+  /**
+   * Whether the exports agree.
+   */
+  agreement: ProbeAgreement;
+  /**
+   * Position of the flow in the plan.
+   */
+  flow: number;
+  /**
+   * Position of the source host in the plan.
+   */
+  from: number;
+  /**
+   * How many of them came to what.
+   */
+  probes: ProbeCounts;
+  /**
+   * Position in the report's targets.
+   */
+  to: number;
+  /**
+   * The worst that came of its probes.
+   */
+  verdict: Verdict;
+}
+/**
+ * How many probes came to what.
+ */
+export interface ProbeCounts {
+  /**
+   * Not let out by its own host.
+   */
+  blocked_locally: number;
+  /**
+   * Nothing listens; not filtered.
+   */
+  closed: number;
+  /**
+   * No answer where there would be one.
+   */
+  dropped: number;
+  /**
+   * Answered by what listens.
+   */
+  open: number;
+  /**
+   * All of them.
+   */
+  planned: number;
+  /**
+   * A firewall refused.
+   */
+  rejected: number;
+  /**
+   * Not tested, or the test says nothing.
+   */
+  unknown: number;
+  /**
+   * No way there.
+   */
+  unreachable: number;
+}
+/**
+ * What is the matter with some probes.
+ */
+export interface ProbeFinding {
+  /**
+   * Whether the exports agree.
+   */
+  agreement: ProbeAgreement;
+  /**
+   * Why they are required.
+   */
+  because: PlanReason[];
+  /**
+   * Who stops them, where that is the matter.
+   */
+  blocked_by?: BlockedBy | null;
+  /**
+   * Stable id of its kind, for example `PW601`.
+   */
+  code: string;
+  /**
+   * One of them, for example `10.0.0.1 > 10.0.0.2 tcp/6443`.
+   */
+  example?: string | null;
+  /**
+   * Stays the same while unrelated things change.
+   */
+  fingerprint: string;
+  /**
+   * What to do.
+   */
+  fix: string;
+  /**
+   * Ids of the flows.
+   */
+  flows: string[];
+  /**
+   * Source hosts.
+   */
+  from: string[];
+  /**
+   * What is the matter, in one line.
+   */
+  message: string;
+  /**
+   * Whether more hosts are concerned than are named.
+   */
+  more: boolean;
+  /**
+   * Short name of its kind, for example `blocked`.
+   */
+  name: string;
+  /**
+   * The line of an export that decides.
+   */
+  places: Place[];
+  /**
+   * How many probes.
+   */
+  probes: number;
+  /**
+   * What was seen of one of them, in a sentence's half.
+   */
+  reason: string;
+  /**
+   * Protocol and ports.
+   */
+  service: string;
+  /**
+   * How much it matters.
+   */
+  severity: Severity;
+  /**
+   * Targets.
+   */
+  to: string[];
+  /**
+   * What became of the probes.
+   */
+  verdict: Verdict;
+}
+/**
+ * Who stops probes.
+ */
+export interface BlockedBy {
+  /**
+   * The address that said so.
+   */
+  address?: string | null;
+  /**
+   * The host.
+   */
+  host?: string | null;
+  /**
+   * `source` (its own firewall or routes), `target` (its own firewall), `device` (an address on
+   * the way), `network` (before the target, or the source's own firewall), `way-back`,
+   * `target-or-way-back`, `somewhere`.
+   */
+  kind: string;
+}
+/**
+ * A required opening and what came of it.
+ */
+export interface ProbeFlow {
+  /**
+   * Why it is required.
+   */
+  because: PlanReason[];
+  /**
+   * Address family.
+   */
+  family: Family;
+  /**
+   * Title of the source group.
+   */
+  from: string;
+  /**
+   * The flow's id in an answer to `resolve`.
+   */
+  id: string;
+  /**
+   * How much it is needed.
+   */
+  need: Need;
+  /**
+   * How many of them came to what.
+   */
+  probes: ProbeCounts;
+  /**
+   * The ports that are required, where more than were dialled.
+   */
+  sampled_from?: string | null;
+  /**
+   * What was dialled: `tcp/6443`, `udp/8472`, `icmp 8/0`, `protocol 4 (ipencap)`.
+   */
+  service: string;
+  /**
+   * Title of the target group.
+   */
+  to: string;
+  /**
+   * What of it no host of the site can dial, and why.
+   */
+  untested?: string[];
+  /**
+   * The worst that came of its probes; `unknown` where part of it cannot be dialled.
+   */
+  verdict: Verdict;
+}
+/**
+ * A host and what it contributed.
+ */
+export interface ProbeHost {
+  /**
+   * Its cluster.
+   */
+  cluster?: string | null;
+  /**
+   * Whether that was whole.
+   */
+  complete: boolean;
+  /**
+   * Probes that it told something of.
+   */
+  done: number;
+  /**
+   * Whether it listened.
+   */
+  listened: boolean;
+  /**
+   * Its name.
+   */
+  name: string;
+  /**
+   * Whether it observed packets, too.
+   */
+  observed: boolean;
+  /**
+   * Probes that it was to send.
+   */
+  planned: number;
+  /**
+   * Whether it reported a run.
+   */
+  ran: boolean;
+  /**
+   * Its roles.
+   */
+  roles: string[];
+}
+/**
+ * Counts of a report.
+ */
+export interface ProbeSummary {
+  /**
+   * The same by agreement with the exports.
+   */
+  agreement: ProbeAgreements;
+  /**
+   * Findings of severity error.
+   */
+  errors: number;
+  /**
+   * Flows that are not, somewhere.
+   */
+  flows_blocked: number;
+  /**
+   * Flows that are open from every host to every target.
+   */
+  flows_open: number;
+  /**
+   * Flows that nobody found blocked, and of which something is unknown.
+   */
+  flows_unknown: number;
+  /**
+   * Of severity note.
+   */
+  notes: number;
+  /**
+   * Every planned probe once.
+   */
+  probes: ProbeCounts;
+  /**
+   * Parts of flows that no host of the site can dial; those flows are never open.
+   */
+  untested: number;
+  /**
+   * Of severity warning.
+   */
+  warnings: number;
+}
+/**
+ * How many probes agree.
+ */
+export interface ProbeAgreements {
+  /**
+   * See [`Agreement::Agrees`].
+   */
+  agrees: number;
+  /**
+   * See [`Agreement::NotPredicted`].
+   */
+  not_predicted: number;
+  /**
+   * See [`Agreement::NotTested`].
+   */
+  not_tested: number;
+  /**
+   * See [`Agreement::StaleExport`].
+   */
+  stale_export: number;
+  /**
+   * See [`Agreement::UnexportedFirewall`].
+   */
+  unexported_firewall: number;
+}
+/**
+ * Who was to be dialled.
+ */
+export interface ProbeTarget {
+  /**
+   * The address.
+   */
+  address: string;
+  /**
+   * The hosts that may hold it, where it is virtual.
+   */
+  holders?: string[];
+  /**
+   * The host that has the address; else the address.
+   */
+  name: string;
+}
+/**
  * See [`Request::Resolve`].
  */
 export interface ResolveRequest {
@@ -1553,4 +2202,39 @@ export interface ExplainRequest {
    * A code's id (`PW201`) or name (`missing`); all codes without.
    */
   code?: string | null;
+}
+/**
+ * See [`super::Request::ProbePlan`].
+ */
+export interface ProbePlanRequest {
+  /**
+   * Only what this host dials, who must listen for that, and what it is to listen on itself.
+   */
+  host?: string | null;
+  /**
+   * Which ports of ranges are dialled: `all`, or some of `first`, `last`, `ends`, `random=N`,
+   * `seed=S` with commas; `ends,random=3` without.
+   */
+  sample?: string | null;
+  /**
+   * The site.
+   */
+  site?: SiteInput;
+}
+/**
+ * See [`super::Request::ProbeReport`].
+ */
+export interface ProbeReportRequest {
+  /**
+   * Exports of hosts of the plan, to compare what was seen with.
+   */
+  exports?: ExportInput[];
+  /**
+   * The plan, as `portwright probe plan` wrote it.
+   */
+  plan?: Document | null;
+  /**
+   * What `portwright probe run` and `portwright probe listen` wrote, of any hosts in any order.
+   */
+  results?: Document[];
 }

@@ -1,6 +1,6 @@
 //! One page that needs nothing else: counts, what is the matter, the heat map, every flow.
 
-use super::{counts, place, reasons, severity, summary, svg, verdict};
+use super::{counts, place, reasons, service, severity, summary, svg, verdict};
 use crate::engine::{ProbeFinding, ProbeReportResult};
 use crate::report::xml::escape;
 
@@ -40,9 +40,12 @@ pub(super) fn report(result: &ProbeReportResult) -> String {
             .iter()
             .map(|reason| escape(&reason.title))
             .collect();
-        let mut service = escape(&flow.service);
-        if let Some(all) = &flow.sampled_from {
-            service.push_str(&format!(" <small>of {}</small>", escape(all)));
+        let mut service = escape(&service(flow));
+        if flow.sampled_from.is_some() {
+            service.push_str(&format!(
+                "<br><small>{} dialled</small>",
+                escape(&flow.service)
+            ));
         }
         let mut probes = escape(&counts(&flow.probes));
         for why in &flow.untested {

@@ -1,6 +1,6 @@
 //! Tables in Markdown, for tickets and comments.
 
-use super::{counts, place, reasons, severity, summary, verdict};
+use super::{counts, place, reasons, service, severity, summary, verdict};
 use crate::engine::ProbeReportResult;
 use crate::probe::Verdict;
 use crate::report::markdown::escape;
@@ -43,7 +43,7 @@ pub(super) fn report(result: &ProbeReportResult) -> String {
             "| {} | {} | {} | {} | {} |\n",
             escape(&flow.from),
             escape(&flow.to),
-            escape(&flow.service),
+            escape(&service(flow)),
             verdict(flow.verdict),
             escape(&counts(&flow.probes))
         ));

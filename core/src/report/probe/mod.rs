@@ -7,7 +7,7 @@ mod svg;
 mod text;
 
 use crate::diagnostic::Severity;
-use crate::engine::{ProbeFinding, ProbeReportResult};
+use crate::engine::{ProbeFinding, ProbeFlow, ProbeReportResult};
 use crate::probe::{Cell, Counts, Verdict};
 
 /// A format of what live probes say.
@@ -151,6 +151,14 @@ fn summary(result: &ProbeReportResult) -> Vec<String> {
         lines.push(format!("no run from: {}", silent.join(", ")));
     }
     lines
+}
+
+/// Protocol and ports as they are required, not as they were sampled: `tcp/30000-32767`.
+fn service(flow: &ProbeFlow) -> String {
+    match (&flow.sampled_from, flow.service.split_once('/')) {
+        (Some(all), Some((protocol, _))) => format!("{protocol}/{all}"),
+        _ => flow.service.clone(),
+    }
 }
 
 /// Why a requirement is one, in a line each.

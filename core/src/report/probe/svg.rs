@@ -1,7 +1,7 @@
 //! A heat map: a row for each source host, under each target a column for each service. Every
 //! field has a title and a sign of its own, so that colour is not needed to read it.
 
-use super::{counts, verdict};
+use super::{counts, service, verdict};
 use crate::engine::ProbeReportResult;
 use crate::probe::{Counts, Verdict};
 use crate::report::xml::escape;
@@ -68,15 +68,8 @@ impl<'r> Map<'r> {
     fn with(result: &'r ProbeReportResult, services: bool) -> Self {
         let mut fields: BTreeMap<(usize, Column), Counts> = BTreeMap::new();
         for cell in &result.cells {
-            let service = result
-                .flows
-                .get(cell.flow)
-                .map_or("", |flow| flow.service.as_str());
-            let service = if services {
-                service.to_owned()
-            } else {
-                String::new()
-            };
+            let flow = result.flows.get(cell.flow).filter(|_| services);
+            let service = flow.map_or_else(String::new, service);
             let field = fields.entry((cell.from, (cell.to, service))).or_default();
             field.join(&cell.probes);
         }
@@ -111,7 +104,7 @@ pub(super) fn report(result: &ProbeReportResult) -> String {
     let map = Map::new(result);
     let groups = map.columns.chunk_by(|a, b| a.0 == b.0).count();
     // A gap between targets.
-    let width = LEFT + map.columns.len() * FIELD + groups * 4 + 40;
+    let width = LEFT + map.columns.len() * FIELD + groups * 4 + 130;
     let width = width.max(760);
     let height = TOP + map.rows.len() * FIELD + LEGEND + 20;
     let sum = &result.summary;
