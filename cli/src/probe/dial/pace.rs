@@ -10,6 +10,8 @@ const MOST_LATE: u32 = 2;
 const WINDOW: u32 = 100;
 /// How often the rate is halved in vain before it is taken for blameless.
 const USELESS: usize = 4;
+/// Answers that come sooner after the rate was lowered are to what was sent before.
+const SETTLE: Duration = Duration::from_millis(1500);
 /// Sent at once after a pause, in seconds' worth of tokens.
 const BURST: f64 = 0.01;
 
@@ -26,6 +28,8 @@ pub struct Pace {
     sent: u64,
     window: (Instant, u64),
     lowest: Option<f64>,
+    /// When what was sent before the rate was lowered has its answers.
+    settled: Instant,
     /// The part of answers that was late, each time that the rate was lowered for it.
     late_before: Vec<f64>,
     /// A quarter, an eighth of the rate lost as much: the path does, whatever we do.
@@ -46,6 +50,7 @@ impl Pace {
             sent: 0,
             window: (now, 0),
             lowest: None,
+            settled: now,
             late_before: Vec::new(),
             indifferent: false,
         }
@@ -71,6 +76,9 @@ impl Pace {
 
     /// An answer came; late where it was one to a repetition.
     pub fn answered(&mut self, late: bool, now: Instant) {
+        if now < self.settled {
+            return;
+        }
         self.answers += 1;
         self.late += u32::from(late);
         if self.answers < WINDOW && self.late < WINDOW / 10 {
@@ -108,12 +116,20 @@ impl Pace {
             return;
         }
         let measured = self.measured(now);
-        let rate = self.rate.unwrap_or(f64::INFINITY).min(measured) / 2.0;
-        let rate = rate.max(SLOWEST).min(self.most.unwrap_or(f64::INFINITY));
+        let rate = match self.rate {
+            // Little was sent because there was little to send.
+            Some(rate) if measured < rate / 4.0 => rate,
+            Some(rate) => rate.min(measured),
+            None => measured,
+        };
+        let rate = (rate / 2.0)
+            .max(SLOWEST)
+            .min(self.most.unwrap_or(f64::INFINITY));
         self.rate = Some(rate);
         self.lowest = Some(self.lowest.unwrap_or(f64::INFINITY).min(rate));
         self.tokens = self.tokens.min(1.0);
         self.filled = now;
+        self.settled = now + SETTLE;
         self.start_window(now);
     }
 
