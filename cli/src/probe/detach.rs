@@ -1,8 +1,4 @@
 //! A process that goes on in the background.
-#![expect(
-    clippy::disallowed_types,
-    reason = "the null device is opened as a file"
-)]
 
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 use std::ffi::OsStr;

@@ -28,7 +28,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Connections that are open at a time.
 const MOST_CONNECTIONS: usize = 1024;
@@ -44,6 +44,8 @@ pub struct Listener {
     connections: usize,
     stopper: Arc<Stopper>,
     poll: mio::Poll,
+    /// When the first port was opened.
+    begun: Instant,
 }
 
 /// What answers.
@@ -86,6 +88,7 @@ impl Listener {
             connections: 0,
             stopper,
             poll,
+            begun: Instant::now(),
         };
         for (port, service, addresses) in services {
             if this.stubs.len() >= room {
@@ -218,7 +221,7 @@ impl Listener {
         }
     }
 
-    /// Answers until it is stopped, or until this moment. `dialling` are the addresses that the
+    /// Answers until it is stopped, or has lived so long. `dialling` are the addresses that the
     /// plan lets dial.
     ///
     /// # Errors
@@ -228,8 +231,9 @@ impl Listener {
         self,
         dialling: BTreeSet<IpAddr>,
         recorder: &mut Recorder,
-        until: Instant,
+        ttl: Duration,
     ) -> io::Result<Ended> {
+        let until = self.begun + ttl;
         serve::serve(self, Sightings::new(dialling), recorder, until)
     }
 }

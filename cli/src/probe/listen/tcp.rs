@@ -94,9 +94,8 @@ impl Connections {
         let Some(Some(connection)) = self.slots.get_mut(slot) else {
             return;
         };
-        match connection.echo() {
-            Some(reset) => self.end(slot, reset),
-            None => {}
+        if let Some(reset) = connection.echo() {
+            self.end(slot, reset);
         }
     }
 

@@ -113,14 +113,14 @@ struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Flows that need this port in a family that the socket takes. Not only at its addresses:
-    /// before the installation it is in the way of who wants all of them, and afterwards it is the
-    /// service, if at the wrong place.
+    /// Flows that need this port, not only at the socket's addresses: before the installation it is
+    /// in the way of who wants all of its family, and afterwards it is the service, if at the wrong
+    /// place.
     fn needed(&self, one: &Listener) -> Vec<usize> {
         let needs = |required: &Required| {
             required.protocol == one.protocol
                 && one.port.is_some_and(|port| required.ports.contains(port))
-                && one.bound.has(required.family)
+                && (!self.before || one.bound.has(required.family))
         };
         let all = self.required.iter().enumerate();
         all.filter(|(_, required)| needs(required))

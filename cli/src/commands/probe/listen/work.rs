@@ -16,7 +16,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
-use std::time::Instant;
 
 pub fn run(options: &Options) -> Result<Exit, Stop> {
     match (&options.stop, &options.plan) {
@@ -74,7 +73,6 @@ fn listen(options: &Options, path: &str) -> Result<Exit, Stop> {
     }
     let mut pid_file = take_pid_file(options.pid_file.as_deref())?;
     let mut recorder = recorder(options.output.as_deref())?;
-    let begun = Instant::now();
     let listener = Listener::open(&wanted).map_err(system("the event loop cannot be made"))?;
     let stopper = listener.stopper();
     ctrlc::set_handler(move || stopper.stop())
@@ -95,7 +93,7 @@ fn listen(options: &Options, path: &str) -> Result<Exit, Stop> {
     let dialling = plan.hosts.iter().flat_map(|host| &host.addresses);
     let dialling = dialling.copied().collect();
     let ended = listener
-        .run(dialling, &mut recorder, begun + options.ttl)
+        .run(dialling, &mut recorder, options.ttl)
         .map_err(system(records))?;
     recorder.write(&Record::End(End {
         done: None,
