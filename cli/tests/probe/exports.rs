@@ -45,7 +45,7 @@ fn exports_that_lack_or_lie_are_found() {
     let (lab, folder) = (Lab::new(), Folder::new("exports"));
     let _services = plants::all(&lab);
     // An export of a host without any table is no text at all.
-    let open = "*filter\nCOMMIT\n";
+    let open = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n";
     lab.host("e").filter(open, open);
     for name in SOURCES {
         let host = lab.host(name);
