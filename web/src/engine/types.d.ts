@@ -42,6 +42,9 @@ export type Outcome =
     })
   | (ProbeReportResult & {
       operation: "probe-report";
+    })
+  | (ProbeSocketsResult & {
+      operation: "probe-sockets";
     });
 /**
  * A parameter's value: a word, a number or a switch.
@@ -71,6 +74,10 @@ export type ProbeAgreement = "agrees" | "not-predicted" | "not-tested" | "stale-
  * What became of a probe. `facts/probe.md` has the table.
  */
 export type Verdict = "open" | "closed" | "rejected" | "dropped" | "unreachable" | "blocked-locally" | "unknown";
+/**
+ * What is to be said of a socket.
+ */
+export type Standing = "required" | "taken" | "loopback" | "exposed" | "unexpected" | "elsewhere";
 /**
  * Whether there is a result.
  */
@@ -108,6 +115,9 @@ export type Request =
     })
   | (ProbeReportRequest & {
       operation: "probe-report";
+    })
+  | (ProbeSocketsRequest & {
+      operation: "probe-sockets";
     });
 /**
  * The language of titles, reasons and explanations.
@@ -1952,6 +1962,125 @@ export interface ProbeTarget {
   name: string;
 }
 /**
+ * What listens.
+ */
+export interface ProbeSocketsResult {
+  /**
+   * Findings by severity: errors, warnings, notes.
+   *
+   * @minItems 3
+   * @maxItems 3
+   */
+  counts: [number, number, number];
+  /**
+   * Each host that there is evidence of, in the order of the plan.
+   */
+  hosts: HostSockets[];
+}
+/**
+ * What listens on one host.
+ */
+export interface HostSockets {
+  /**
+   * What is not as it should be, the worst first.
+   */
+  findings: SocketFinding[];
+  /**
+   * Its name.
+   */
+  host: string;
+  /**
+   * Its sockets, by protocol, port and address.
+   */
+  sockets: SocketData[];
+}
+/**
+ * Something that is not as it should be.
+ */
+export interface SocketFinding {
+  /**
+   * What they are bound to, or should be.
+   */
+  addresses: string[];
+  /**
+   * Titles and citations of the requirements.
+   */
+  because: string[];
+  /**
+   * Stable id, for example `PW003`.
+   */
+  code: string;
+  /**
+   * Ids of the flows that need them.
+   */
+  flows: string[];
+  /**
+   * What to do.
+   */
+  help?: string | null;
+  /**
+   * What is the matter.
+   */
+  message: string;
+  /**
+   * Short name, for example `syntax`.
+   */
+  name: string;
+  /**
+   * Where; the primary place first.
+   */
+  places: Place[];
+  /**
+   * The ports.
+   */
+  ports: number[];
+  /**
+   * Who has them: name and number.
+   */
+  processes: string[];
+  /**
+   * IP protocol number.
+   */
+  protocol: number;
+  /**
+   * How much it matters.
+   */
+  severity: Severity;
+}
+/**
+ * Something that listens.
+ */
+export interface SocketData {
+  /**
+   * The address that it is bound to: `0.0.0.0`, `::`, `*` for all of both families, or one.
+   */
+  address: string;
+  /**
+   * Titles of the requirements that need it.
+   */
+  because?: string[];
+  /**
+   * The network namespace, where it is not the host's own.
+   */
+  namespace?: string | null;
+  /**
+   * The port.
+   */
+  port?: number | null;
+  /**
+   * The process's name and number.
+   */
+  process?: string | null;
+  /**
+   * IP protocol number.
+   */
+  protocol: number;
+  /**
+   * What is to be said of it.
+   */
+  standing: Standing;
+}
+/**
  * See [`Request::Resolve`].
  */
 export interface ResolveRequest {
@@ -2237,4 +2366,71 @@ export interface ProbeReportRequest {
    * What `portwright probe run` and `portwright probe listen` wrote, of any hosts in any order.
    */
   results?: Document[];
+}
+/**
+ * See [`super::Request::ProbeSockets`].
+ */
+export interface ProbeSocketsRequest {
+  /**
+   * Whether nothing of the product is installed yet.
+   */
+  before?: boolean;
+  /**
+   * What was seen.
+   */
+  evidence?: SocketEvidence[];
+  /**
+   * Processes that may have required ports before the installation.
+   */
+  expected?: string[];
+  /**
+   * Whose sockets these are, where the evidence does not say.
+   */
+  host?: string | null;
+  /**
+   * Which processes have which sockets of lists of /proc/net.
+   */
+  owners?: SocketOwner[];
+  /**
+   * A plan.
+   */
+  plan?: Document | null;
+  /**
+   * Or a site.
+   */
+  site?: SiteInput | null;
+}
+/**
+ * A list of sockets.
+ */
+export interface SocketEvidence {
+  /**
+   * `ss -H -tulpn`, `nmap -oX`, or a file of /proc/net.
+   */
+  document: Document;
+  /**
+   * Whose it is; `nmap` says it by address.
+   */
+  host?: string | null;
+  /**
+   * The network namespace, where it is not the host's own but a container's.
+   */
+  namespace?: string | null;
+}
+/**
+ * A process that has a socket.
+ */
+export interface SocketOwner {
+  /**
+   * The socket's inode.
+   */
+  inode: number;
+  /**
+   * Its number.
+   */
+  pid: number;
+  /**
+   * Name of the process.
+   */
+  process: string;
 }
