@@ -105,3 +105,35 @@ test('several exports at once; the guess of what each guards, and a format that 
   await panel(page).getByRole('heading', { name: 'master-a: 10 rules read' }).waitFor();
   assert.deepEqual(problems, []);
 });
+
+test('without an inventory the rules are looked at for themselves', async () => {
+  const { page, problems } = await open(browser.context, server.url);
+  await choose(page, 'exports', EXPORT);
+  await tab(page, /^Findings ?\d/).waitFor();
+  await tab(page, /^Findings/).click();
+  await panel(page).getByText(/^master-a\.iptables: \d+ rules read$/).waitFor();
+  await panel(page).getByText('Without an inventory').waitFor();
+  assert.equal(await panel(page).getByText('required flows').count(), 0);
+  assert.deepEqual(problems, []);
+});
+
+test('two exports are compared: what a change opens and closes, and the lines that decide', async () => {
+  const { page, problems } = await open(browser.context, server.url);
+  const text = readFileSync(EXPORT, 'utf8');
+  const changed = text.replace(/^-A INPUT/m, '-A INPUT -s 203.0.113.7/32 -p tcp -m tcp --dport 9999 -j ACCEPT\n-A INPUT');
+  await choose(page, 'exports', EXPORT);
+  await tab(page, /^Compare/).click();
+  await panel(page).getByText('Open two exports').waitFor();
+  await choose(page, 'exports', { name: 'new.iptables', mimeType: 'text/plain', buffer: Buffer.from(changed) });
+  await tab(page, /^Compare/).click();
+  await panel(page).getByText('Different', { exact: true }).waitFor();
+  const first = panel(page).locator('li').first();
+  await first.getByText('opened').waitFor();
+  assert.match(await first.textContent(), /203\.0\.113\.7/);
+  assert.match(await first.textContent(), /tcp 203\.0\.113\.7:\d+ > [\d.]+:9999/);
+  await panel(page).getByRole('button', { name: 'Swap' }).click();
+  await first.getByText('closed').waitFor();
+  await first.getByRole('button', { name: /^Show new\.iptables:\d+$/ }).click();
+  await page.locator('[data-line]', { hasText: '--dport 9999' }).first().waitFor();
+  assert.deepEqual(problems, []);
+});

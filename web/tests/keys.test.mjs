@@ -30,7 +30,7 @@ const cni = (page) => page.locator('select').filter({ has: page.locator('option[
 
 test('keys go to views, the filter and findings, and take steps back', async () => {
   const { page, problems } = await withExport();
-  const tabs = ['rules', 'matrix', 'findings', 'trace', 'whatif', 'messages'];
+  const tabs = ['rules', 'matrix', 'findings', 'trace', 'whatif', 'compare', 'messages'];
   for (const [at, tab] of tabs.entries()) {
     await page.keyboard.press(String(at + 1));
     assert.equal(await selected(page), `result-tab-${tab}`);

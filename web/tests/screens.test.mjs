@@ -104,6 +104,13 @@ const VIEWS = [
       await page.locator('.told p').waitFor();
     },
   ],
+  [
+    'compare',
+    async (page) => {
+      await page.locator('#result-tab-compare').click();
+      await page.locator('.compare').waitFor();
+    },
+  ],
   ['messages', async (page) => page.locator('#result-tab-messages').click()],
 ];
 

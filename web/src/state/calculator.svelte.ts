@@ -4,6 +4,7 @@ import type { Detected } from '../engine/types';
 import type { ExampleSystem } from '../example';
 import { download } from '../text/download';
 import { TABLE_HEADER } from '../text/table';
+import { Comparer } from './comparison.svelte';
 import { Keeper } from './keeper.svelte';
 import { type Place, Project } from './project.svelte';
 import { NotOpened, type Opened, fromFile, isFile, isLink, toFile } from './saved';
@@ -28,6 +29,7 @@ export class Calculator {
   view = new View(this.project, this.settings);
   tracer = new Tracer(this.project, this.session);
   whatIf = new WhatIf(this.project, this.session);
+  comparer = new Comparer(this.project, this.session, () => this.view.tab === 'compare');
   /** The example, once it is there. */
   example = $state.raw<typeof import('../example') | undefined>(undefined);
   keeper = new Keeper(this.project, () => this.#madeWith());
@@ -38,6 +40,7 @@ export class Calculator {
     this.settings.follow();
     this.keeper.follow();
     this.tracer.follow();
+    this.comparer.follow();
     void this.#restore();
     // What the page loads later comes when the engine is there, so that it then can do without its server.
     $effect(() => {

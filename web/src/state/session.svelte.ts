@@ -1,9 +1,10 @@
 import { Crashed, EngineClient, type EngineState, type Reply, Superseded } from '../engine/client';
-import type { CatalogResult, CodeData, Detected, DiagnosticData, Document, ExportInput, FindingData, GuardData, LintResult, Place, ResolveResult, SiteInput } from '../engine/types';
+import type { AuditResult, CatalogResult, CodeData, Detected, DiagnosticData, Document, ExportInput, FindingData, GuardData, LintResult, Place, ResolveResult, SiteInput } from '../engine/types';
 import { flowRows } from '../text/flows';
 import { type Judged, flowStates } from '../text/states';
 import type { Guards, Project } from './project.svelte';
 import type { Settings } from './settings.svelte';
+import type { Comparison } from './comparison.svelte';
 import type { Trace } from './tracer.svelte';
 
 /** A finding with a key that is unique among its fellows. */
@@ -16,6 +17,7 @@ export interface FindingRow {
 const PROJECT = 'project';
 const CATALOG = 'catalog';
 const TRACE = 'trace';
+const COMPARE = 'compare';
 /** A pause in typing after which the engine is asked. */
 const DEBOUNCE_MS = 150;
 /** Work that takes longer is announced. */
@@ -152,6 +154,19 @@ export class Session {
     }
   }
 
+  /** What two systems do differently; none when the engine was stopped over it. */
+  async compare(before: Document[], after: Document[]): Promise<Comparison | undefined> {
+    this.#client.supersede(COMPARE);
+    try {
+      const { result, diagnostics } = await this.#client.ask({ operation: 'compare', old: { documents: before }, new: { documents: after } }, COMPARE);
+      return { result, diagnostics };
+    } catch (error) {
+      if (error instanceof Crashed) this.#crash();
+      else if (!(error instanceof Superseded)) throw error;
+      return undefined;
+    }
+  }
+
   /** What a code means; asked for once. */
   explain(code: string): Promise<CodeData | undefined> {
     const known = this.#codes.get(code);
@@ -180,7 +195,7 @@ export class Session {
   async #resolveAndLint(current: () => boolean): Promise<void> {
     const { site } = this;
     const { systems, inventory } = this.#project;
-    if (inventory.length === 0) return this.#forget();
+    if (inventory.length === 0) return this.#audit(current);
 
     const resolving = await this.#client.ask({ operation: 'resolve', site }, PROJECT);
     if (!current()) return;
@@ -202,6 +217,21 @@ export class Session {
     this.stale = { rules: false, findings: !linting.result };
     if (linting.result) this.linted = linting.result;
     this.milliseconds += linting.milliseconds;
+  }
+
+  /** Without a site there are no requirements: the exports are looked at for themselves, as those of one system. */
+  async #audit(current: () => boolean): Promise<void> {
+    const { exports } = this.#project;
+    if (exports.length === 0) return this.#forget();
+    const documents = exports.map(({ name, text }) => ({ name, text }));
+    const auditing: Reply<'audit'> = await this.#client.ask({ operation: 'audit', documents, today: today() }, PROJECT);
+    if (!current()) return;
+    this.resolved = undefined;
+    this.#resolveSaid = [];
+    this.#lintSaid = auditing.diagnostics;
+    this.stale = { rules: false, findings: !auditing.result };
+    if (auditing.result) this.linted = withoutSite(auditing.result);
+    this.milliseconds = auditing.milliseconds;
   }
 
   /** Takes what the site says that an export guards, or the engine's guess, where the user has said nothing. */
@@ -242,6 +272,11 @@ export class Session {
     this.crashed = true;
     this.stale = { rules: true, findings: true };
   }
+}
+
+/** An audit as a check of no requirement. */
+function withoutSite({ findings, export: audited, summary }: AuditResult): LintResult {
+  return { findings, exports: [audited], requirements: [], summary: { ...summary, checked: 0, permitted: 0, unknown: 0 } };
 }
 
 function numbered(findings: FindingData[]): FindingRow[] {

@@ -8,7 +8,7 @@ import type { Settings } from './settings.svelte';
 export type Selection = { kind: 'pair'; from: string; to: string } | { kind: 'flow'; id: string } | { kind: 'finding'; key: string };
 
 /** The tabs of the middle pane. */
-export type ResultTab = 'rules' | 'matrix' | 'findings' | 'trace' | 'whatif' | 'messages';
+export type ResultTab = 'rules' | 'matrix' | 'findings' | 'trace' | 'whatif' | 'compare' | 'messages';
 
 /** The panes: a narrow screen shows one of them, a middling one the inspector beside one of the others. */
 export type Pane = 'inputs' | 'results' | 'inspector';
