@@ -325,7 +325,7 @@ codes! {
         NOT_LISTENING = "PW704" "not-listening" Warning "nothing listens on a required port";
         /// A service that nobody needs is bound to all addresses of the host. Only the firewall
         /// keeps others away from it. Bind it to loopback, or stop it.
-        EXPOSED = "PW705" "exposed" Warning "a service that nobody needs is bound to all addresses";
+        EXPOSED = "PW705" "exposed-listener" Warning "a service that nobody needs is bound to all addresses";
         /// A service that nobody needs is bound to an address of the host. It may be part of the
         /// system; if not, stop it.
         UNEXPECTED = "PW706" "unexpected-listener" Note "a service that nobody needs is bound to an address";
