@@ -106,7 +106,7 @@ const AFTER: &[&str] = &[
     "other-address 6 6443: 10.77.0.2 10.77.0.20",
     "other-address 17 123: 10.77.0.2 10.77.0.20",
     "not-listening 6 443: 10.77.0.2 10.77.0.20",
-    "exposed 17 546: ::",
+    "exposed-listener 17 546: ::",
 ];
 
 /// The lists of /proc/net do not tell the two apart, so nothing is said of 6443.
@@ -115,7 +115,7 @@ const AFTER_PROC: &[&str] = &[
     "other-address 6 22: 10.77.0.20",
     "other-address 17 123: 10.77.0.2 10.77.0.20",
     "not-listening 6 443: 10.77.0.2 10.77.0.20",
-    "exposed 17 546: ::",
+    "exposed-listener 17 546: ::",
 ];
 
 #[test]
@@ -166,7 +166,7 @@ fn before_the_installation() {
             "port-taken 6 10250: *",
             "port-taken 17 53: 0.0.0.0",
             "port-taken 17 4789: 0.0.0.0",
-            "exposed 17 546: ::",
+            "exposed-listener 17 546: ::",
             "unexpected-listener 17 123: fd77::2",
         ],
     );
@@ -189,7 +189,7 @@ fn pools_and_virtual_addresses() {
         .into_iter()
         .filter(|f| f.starts_with("exposed"))
         .collect();
-    assert_eq!(exposed, ["exposed 6 9999: 0.0.0.0"]);
+    assert_eq!(exposed, ["exposed-listener 6 9999: 0.0.0.0"]);
     let json = to_json(&answer);
     assert!(
         json.contains("\"node ports\"") && json.contains("\"gateway\""),
