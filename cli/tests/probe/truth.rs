@@ -144,7 +144,7 @@ const ROWS: &[Row] = &[
     row(ANY, &["b"], &[UDP], &[3006], LOST_UDP),
     row(&["a2"], &["b"], &[TCP], &[3022], LOST),
     row(&["a2"], &["b"], &[UDP], &[3022], LOST_UDP),
-    row(ANY, &["b"], &[SCTP], &[3023], LOST),
+    row(ANY, &["b"], &[SCTP], &[3023], LOST_UDP),
     row(ANY, &["b"], &[IPIP], &[], LOST_UDP),
     row(ANY, &["b"], ECHO, &[], LOST),
     // FORWARD of the router, towards e.
@@ -153,7 +153,7 @@ const ROWS: &[Row] = &[
     row(ANY, &["e"], BOTH, &[3008], rejected(Who::Router, (3, 13), (1, 1))),
     row(ANY, &["e"], BOTH, &[3009], rejected(Who::Router, (3, 3), (1, 4))),
     row(ANY, &["e"], &[TCP], &[3010], fate(Saw::Reset, Closed, Rejected)),
-    row(ANY, &["e"], &[SCTP], &[3023], LOST),
+    row(ANY, &["e"], &[SCTP], &[3023], LOST_UDP),
     row(ANY, &["e"], &[IPIP], &[], LOST_UDP),
     row(ANY, &["e"], ECHO, &[], rejected(Who::Router, (3, 13), (1, 1))),
     // Services of d.
@@ -199,7 +199,8 @@ pub fn truth(probe: &Probe, rights: Rights) -> Fate {
             report: Unknown,
         };
     }
-    let observed = probe.protocol == IPIP || (probe.protocol == UDP && to == "d");
+    // What drops SCTP is told by the stub that heard nothing; it needs a raw socket.
+    let observed = [IPIP, SCTP].contains(&probe.protocol) || (probe.protocol == UDP && to == "d");
     if observed && fate.saw == Saw::Silence && !rights.listen {
         fate.report = Unknown;
     }

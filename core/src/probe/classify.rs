@@ -241,18 +241,19 @@ fn local(call: &str, errno: &str) -> Judged {
 
 fn silence(protocol: Protocol, waited: u64, stub: Option<bool>) -> Judged {
     let silent = format!("no answer within {} s, twice", Seconds(waited));
-    // What answers by itself when nothing filters: TCP and SCTP listen or reset, echo replies.
-    if protocol == Protocol::TCP || protocol == Protocol::SCTP || protocol.is_icmp() {
+    // What answers by itself when nothing filters: TCP resets, echo replies. A kernel without SCTP
+    // says so only while nobody has a raw socket of it, such as another `probe run`.
+    if protocol == Protocol::TCP || protocol.is_icmp() {
         return judged(Verdict::Dropped, silent);
     }
-    let has_stub = protocol == Protocol::UDP && stub == Some(true);
+    let has_stub = (protocol == Protocol::UDP || protocol == Protocol::SCTP) && stub == Some(true);
     if has_stub {
         return judged(
             Verdict::Dropped,
             format!("{silent}, although a stub listened"),
         );
     }
-    let help = if protocol == Protocol::UDP {
+    let help = if protocol == Protocol::UDP || protocol == Protocol::SCTP {
         "without a stub (`portwright probe listen`) what is open and what is dropped look alike"
     } else {
         "the protocol has no answer; the observer on the target (`portwright probe listen`) tells"

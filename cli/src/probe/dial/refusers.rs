@@ -29,12 +29,19 @@ pub struct Refusers {
     gone: BTreeMap<(IpAddr, IpAddr), Evidence>,
     /// Addresses that have answered.
     alive: BTreeSet<IpAddr>,
+    /// Whether anybody has ever refused for others, in IPv4 and in IPv6.
+    routers: [bool; 2],
+    /// Pairs of addresses without any answer that are asked once more, and in which round that was
+    /// decided.
+    mute: BTreeMap<(IpAddr, IpAddr), u32>,
+    round: u32,
 }
 
 impl Refusers {
     /// Forgets who has refused lately.
     pub fn begin_round(&mut self) {
         self.active.clear();
+        self.round += 1;
     }
 
     /// Takes note of an answer.
@@ -68,10 +75,13 @@ impl Refusers {
             self.alive.insert(ask.to);
         }
         *self.active.entry(offender).or_default() |= offender != ask.to;
+        if offender != ask.to {
+            self.routers[usize::from(offender.is_ipv6())] = true;
+        }
     }
 
     /// What silence means for a probe after this round.
-    pub fn fate(&self, ask: &Planned) -> Fate {
+    pub fn fate(&mut self, ask: &Planned) -> Fate {
         if !self.alive.contains(&ask.to)
             && let Some(evidence) = self.gone.get(&(ask.from, ask.to))
         {
@@ -84,11 +94,22 @@ impl Refusers {
             let mut active = self.active.iter();
             active.any(|(who, for_others)| *for_others && same_family(who))
         };
-        if speaks || on_the_way() {
+        if speaks || on_the_way() || self.is_mute(ask) {
             Fate::Again
         } else {
             Fate::Silent
         }
+    }
+
+    /// Whether nothing at all has come from an address behind a router that refuses: what it has
+    /// to say of a missing host comes three seconds late and then for every packet that waited, so
+    /// that it may have been held back. One more round, in which little else is asked, tells.
+    fn is_mute(&mut self, ask: &Planned) -> bool {
+        if self.alive.contains(&ask.to) || !self.routers[usize::from(ask.to.is_ipv6())] {
+            return false;
+        }
+        let decided = self.mute.entry((ask.from, ask.to)).or_insert(self.round);
+        *decided == self.round
     }
 }
 
@@ -129,6 +150,10 @@ mod tests {
         assert!(matches!(refusers.fate(&far), Fate::Again));
         refusers.begin_round();
         assert!(matches!(refusers.fate(&near), Fate::Silent));
+        // Nothing has come from there yet: it is given one more round, with all its ports.
+        assert!(matches!(refusers.fate(&far), Fate::Again));
+        assert!(matches!(refusers.fate(&far), Fate::Again));
+        refusers.begin_round();
         assert!(matches!(refusers.fate(&far), Fate::Silent));
     }
 
