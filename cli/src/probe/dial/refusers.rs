@@ -16,6 +16,8 @@ pub enum Fate {
     Known(Evidence),
     /// It may have been refused without a word: it must be sent again.
     Again,
+    /// The same, but nothing at all has come from there: it must be sent into silence.
+    Mute,
 }
 
 /// What is known of refusers.
@@ -94,8 +96,10 @@ impl Refusers {
             let mut active = self.active.iter();
             active.any(|(who, for_others)| *for_others && same_family(who))
         };
-        if speaks || on_the_way() || self.is_mute(ask) {
+        if speaks || on_the_way() {
             Fate::Again
+        } else if self.is_mute(ask) {
+            Fate::Mute
         } else {
             Fate::Silent
         }
@@ -103,7 +107,7 @@ impl Refusers {
 
     /// Whether nothing at all has come from an address behind a router that refuses: what it has
     /// to say of a missing host comes three seconds late and then for every packet that waited, so
-    /// that it may have been held back. One more round, in which little else is asked, tells.
+    /// that it may have been held back. One more round after a pause tells.
     fn is_mute(&mut self, ask: &Planned) -> bool {
         if self.alive.contains(&ask.to) || !self.routers[usize::from(ask.to.is_ipv6())] {
             return false;
@@ -151,8 +155,8 @@ mod tests {
         refusers.begin_round();
         assert!(matches!(refusers.fate(&near), Fate::Silent));
         // Nothing has come from there yet: it is given one more round, with all its ports.
-        assert!(matches!(refusers.fate(&far), Fate::Again));
-        assert!(matches!(refusers.fate(&far), Fate::Again));
+        assert!(matches!(refusers.fate(&far), Fate::Mute));
+        assert!(matches!(refusers.fate(&far), Fate::Mute));
         refusers.begin_round();
         assert!(matches!(refusers.fate(&far), Fate::Silent));
     }
