@@ -16,6 +16,8 @@ const MOST_ROUNDS_OF_MANY: u32 = 4;
 /// Probes that are many: at two answers a round they would take forever.
 const MANY: usize = 1000;
 
+/// Silent probes that are few: one more round of all of them costs little.
+const FEW: usize = 100;
 /// Until a router has given up asking for a missing host, and may say so again for three packets.
 const QUIET: Duration = Duration::from_millis(3200);
 
@@ -113,8 +115,9 @@ impl<I: Iterator<Item = Planned>> Engine<'_, I> {
     /// those are returned.
     fn settle(&mut self, silent: Vec<Job>) -> io::Result<Vec<Job>> {
         let mut again = Vec::new();
+        let few = silent.len() <= FEW;
         for mut job in silent {
-            match self.refusers.fate(&job.ask) {
+            match self.refusers.fate(&job.ask, few) {
                 Fate::Silent => self.report_silence(&job)?,
                 Fate::Known(evidence) => self.report(&job, evidence, self.settings.confirm)?,
                 Fate::Again => {
