@@ -74,7 +74,7 @@ fn check(test: &str, run: User, listen: User, dialers: &[&str], together: bool) 
             }
         }
     }
-    let told = SOURCES
+    let told = dialers
         .iter()
         .flat_map(|name| records(&folder.path(&format!("{name}.run"))));
     let hung_up = told.filter(|record| {

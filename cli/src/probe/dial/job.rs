@@ -12,6 +12,8 @@ pub enum Pass {
     Confirm,
     /// And again, while somebody goes on refusing, once a second.
     Again,
+    /// After a pause, where nothing at all has come from an address behind a router that refuses.
+    Mute,
 }
 
 /// A probe and what was done for it so far.

@@ -64,7 +64,7 @@ impl Settings {
     fn wait(&self, pass: Pass) -> Duration {
         match pass {
             Pass::First => self.timeout,
-            Pass::Confirm => self.confirm,
+            Pass::Confirm | Pass::Mute => self.confirm,
             // For two or three more words of who refuses once a second.
             Pass::Again => self.timeout.max(Duration::from_millis(2200)),
         }

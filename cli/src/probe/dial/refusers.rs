@@ -16,6 +16,8 @@ pub enum Fate {
     Known(Evidence),
     /// It may have been refused without a word: it must be sent again.
     Again,
+    /// The same, but nothing at all has come from there: it must be sent into silence.
+    Mute,
 }
 
 /// What is known of refusers.
@@ -80,8 +82,9 @@ impl Refusers {
         }
     }
 
-    /// What silence means for a probe after this round.
-    pub fn fate(&mut self, ask: &Planned) -> Fate {
+    /// What silence means for a probe after this round; `few` where only few are silent, so that
+    /// time spent on them is short.
+    pub fn fate(&mut self, ask: &Planned, few: bool) -> Fate {
         if !self.alive.contains(&ask.to)
             && let Some(evidence) = self.gone.get(&(ask.from, ask.to))
         {
@@ -94,18 +97,22 @@ impl Refusers {
             let mut active = self.active.iter();
             active.any(|(who, for_others)| *for_others && same_family(who))
         };
-        if speaks || on_the_way() || self.is_mute(ask) {
+        if speaks || on_the_way() {
             Fate::Again
+        } else if self.is_mute(ask, few) {
+            Fate::Mute
         } else {
             Fate::Silent
         }
     }
 
-    /// Whether nothing at all has come from an address behind a router that refuses: what it has
-    /// to say of a missing host comes three seconds late and then for every packet that waited, so
-    /// that it may have been held back. One more round, in which little else is asked, tells.
-    fn is_mute(&mut self, ask: &Planned) -> bool {
-        if self.alive.contains(&ask.to) || !self.routers[usize::from(ask.to.is_ipv6())] {
+    /// Whether nothing at all has come from an address. What a router has to say of a missing host
+    /// comes three seconds late and then for every packet that waited, of all who dial it, so that
+    /// it may have been held back. One more round after a pause tells; where many are silent, only
+    /// behind a router that is known to refuse.
+    fn is_mute(&mut self, ask: &Planned, few: bool) -> bool {
+        let behind = self.routers[usize::from(ask.to.is_ipv6())];
+        if self.alive.contains(&ask.to) || !(few || behind) {
             return false;
         }
         let decided = self.mute.entry((ask.from, ask.to)).or_insert(self.round);
@@ -141,20 +148,21 @@ mod tests {
         let own = Own::default();
         let mut refusers = Refusers::default();
         let (near, far) = (ask("10.0.1.1"), ask("10.0.2.1"));
-        assert!(matches!(refusers.fate(&near), Fate::Silent));
+        assert!(matches!(refusers.fate(&near, false), Fate::Silent));
+        assert!(matches!(refusers.fate(&near, true), Fate::Mute));
         refusers.learn(&near, &error("10.0.1.1", 13), &own);
-        assert!(matches!(refusers.fate(&near), Fate::Again));
-        assert!(matches!(refusers.fate(&far), Fate::Silent));
+        assert!(matches!(refusers.fate(&near, false), Fate::Again));
+        assert!(matches!(refusers.fate(&far, false), Fate::Silent));
         // A router may refuse for everybody.
         refusers.learn(&near, &error("10.0.0.254", 13), &own);
-        assert!(matches!(refusers.fate(&far), Fate::Again));
+        assert!(matches!(refusers.fate(&far, false), Fate::Again));
         refusers.begin_round();
-        assert!(matches!(refusers.fate(&near), Fate::Silent));
+        assert!(matches!(refusers.fate(&near, false), Fate::Silent));
         // Nothing has come from there yet: it is given one more round, with all its ports.
-        assert!(matches!(refusers.fate(&far), Fate::Again));
-        assert!(matches!(refusers.fate(&far), Fate::Again));
+        assert!(matches!(refusers.fate(&far, false), Fate::Mute));
+        assert!(matches!(refusers.fate(&far, false), Fate::Mute));
         refusers.begin_round();
-        assert!(matches!(refusers.fate(&far), Fate::Silent));
+        assert!(matches!(refusers.fate(&far, false), Fate::Silent));
     }
 
     #[test]
@@ -165,10 +173,10 @@ mod tests {
         let said = error("10.0.0.254", 1);
         refusers.learn(&gone, &said, &own);
         refusers.begin_round();
-        assert!(matches!(refusers.fate(&gone), Fate::Known(evidence) if evidence == said));
-        assert!(matches!(refusers.fate(&other), Fate::Silent));
+        assert!(matches!(refusers.fate(&gone, false), Fate::Known(evidence) if evidence == said));
+        assert!(matches!(refusers.fate(&other, false), Fate::Silent));
         // What has answered is there, whatever a rule says for some of its ports.
         refusers.learn(&gone, &Evidence::Connected, &own);
-        assert!(matches!(refusers.fate(&gone), Fate::Silent));
+        assert!(matches!(refusers.fate(&gone, false), Fate::Silent));
     }
 }

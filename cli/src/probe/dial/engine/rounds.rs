@@ -6,7 +6,7 @@ use crate::probe::dial::refusers::Fate;
 use portwright::probe::{Evidence, Planned};
 use std::collections::VecDeque;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How often silence is asked again while listeners still answer to others: packets are lost.
 const MOST_LOSSY: u32 = 5;
@@ -15,6 +15,11 @@ const MOST_ROUNDS: u32 = 30;
 const MOST_ROUNDS_OF_MANY: u32 = 4;
 /// Probes that are many: at two answers a round they would take forever.
 const MANY: usize = 1000;
+
+/// Silent probes that are few: one more round of all of them costs little.
+const FEW: usize = 100;
+/// Until a router has given up asking for a missing host, and may say so again for three packets.
+const QUIET: Duration = Duration::from_millis(3200);
 
 /// Silent probes that are being sent again.
 #[derive(Default)]
@@ -90,9 +95,16 @@ impl<I: Iterator<Item = Planned>> Engine<'_, I> {
 
     fn begin_round(&mut self, jobs: Vec<Job>, number: u32) {
         self.refusers.begin_round();
+        let total = jobs.len();
+        let is_mute = |job: &Job| job.pass == Pass::Mute;
+        let (mute, waiting): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_mute);
+        let after = Instant::now() + QUIET;
+        for job in mute {
+            self.put_off(job, after);
+        }
         self.round = Round {
-            total: jobs.len(),
-            waiting: jobs.into(),
+            total,
+            waiting: waiting.into(),
             number,
             running: true,
             ..Round::default()
@@ -103,12 +115,17 @@ impl<I: Iterator<Item = Planned>> Engine<'_, I> {
     /// those are returned.
     fn settle(&mut self, silent: Vec<Job>) -> io::Result<Vec<Job>> {
         let mut again = Vec::new();
+        let few = silent.len() <= FEW;
         for mut job in silent {
-            match self.refusers.fate(&job.ask) {
+            match self.refusers.fate(&job.ask, few) {
                 Fate::Silent => self.report_silence(&job)?,
                 Fate::Known(evidence) => self.report(&job, evidence, self.settings.confirm)?,
                 Fate::Again => {
                     job.pass = Pass::Again;
+                    again.push(job);
+                }
+                Fate::Mute => {
+                    job.pass = Pass::Mute;
                     again.push(job);
                 }
             }
