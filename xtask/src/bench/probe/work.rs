@@ -1,6 +1,5 @@
 //! What is measured.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -190,29 +189,43 @@ impl Bench<'_> {
         }
         wait_for(&pid_files)?;
 
-        let (mut times, mut probes, mut not_open) = (Vec::new(), 0, 0);
+        let mut times = Vec::new();
         for _ in 0..5 {
             let started = Instant::now();
             self.everyone_dials(&hosts, &plan)?;
             times.push(started.elapsed());
             eprintln!("… mesh: {:.2} s", started.elapsed().as_secs_f64());
-            probes = 0;
-            for number in 0..HOSTS {
-                let counts = verdicts(&self.files.path(&format!("mesh-h{number}.jsonl")))?;
-                probes += counts.values().sum::<u64>();
-                let well = counts.get("open").copied().unwrap_or_default();
-                not_open += counts.values().sum::<u64>() - well;
-            }
         }
         for stub in stubs {
             stub.end()?;
         }
+        let (probes, open) = self.reported(&plan)?;
         Ok(Mesh {
             hosts: HOSTS,
             probes,
-            not_open,
+            open,
             time: median(&mut times),
         })
+    }
+
+    /// What the report says of the mesh, which knows what observers saw: probes, and how many of
+    /// them are open.
+    fn reported(&self, plan: &Path) -> Result<(u64, u64)> {
+        let mut report = self.shell.command(&self.programs.portwright);
+        report.args(["probe", "report", "--format", "json", &text(plan)]);
+        for number in 0..HOSTS {
+            for end in ["jsonl", "listen"] {
+                report.arg(self.files.path(&format!("mesh-h{number}.{end}")));
+            }
+        }
+        let answer: Value = serde_json::from_slice(&report.output()?.stdout)?;
+        let count = |what: &str| {
+            let count = answer.pointer(&format!("/result/summary/probes/{what}"));
+            count
+                .and_then(Value::as_u64)
+                .context("a report without counts")
+        };
+        Ok((count("planned")?, count("open")?))
     }
 
     fn everyone_dials(&self, hosts: &[Net<'_>], plan: &Path) -> Result<()> {
@@ -367,14 +380,4 @@ fn wrong(result: &Path, expected: u64, verdict: impl Fn(u16) -> &'static str) ->
         wrong += u64::from(port.is_none_or(|port| said != Some(verdict(port))));
     })?;
     Ok(wrong + expected.abs_diff(count))
-}
-
-/// How many probes of a result say what.
-fn verdicts(result: &Path) -> Result<BTreeMap<String, u64>> {
-    let mut counts = BTreeMap::new();
-    probes(result, |probe| {
-        let said = probe.get("verdict").and_then(Value::as_str);
-        *counts.entry(said.unwrap_or("none").to_owned()).or_default() += 1;
-    })?;
-    Ok(counts)
 }
