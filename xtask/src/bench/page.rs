@@ -16,7 +16,7 @@ pub fn page(shell: &Shell, versions: &[String], timeout: u64, results: &Results)
          which installs the peers from PyPI and runs all programs one after the other on the same\n\
          generated files (`core/benches/generate/`, the same on every machine). Times are those of whole\n\
          processes, from start to the last byte of output; the median of up to five runs. Memory is the\n\
-         most that the process held. A program is stopped after {timeout} s; larger files of that kind are\n\
+         most that the process held, – where that is not known. A program is stopped after {timeout} s; larger files of that kind are\n\
          then not tried.\n\n\
          {}; {}. {}.\n",
         machine(shell),
@@ -153,6 +153,7 @@ fn time(measured: &Measured) -> String {
 
 fn memory(measured: &Measured) -> String {
     match measured {
+        Measured::Done { memory: 0, .. } => "–".to_owned(),
         Measured::Done { memory, .. } => format!("{} MiB", memory.div_ceil(1 << 20)),
         _ => "–".to_owned(),
     }
