@@ -72,7 +72,7 @@ pub struct Probe {
     pub evidence: Evidence,
     /// How often it was sent.
     pub tries: u32,
-    /// From the first packet to the answer, in microseconds.
+    /// From the first packet of the pass that was answered to the answer, in microseconds.
     pub micros: u64,
     /// What it carried, so that the observer's [`Seen`] can be matched; absent without payload.
     #[serde(skip_serializing_if = "Option::is_none", default)]

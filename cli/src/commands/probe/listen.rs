@@ -5,8 +5,6 @@ use crate::input::Stop;
 use clap::Args;
 use std::time::Duration;
 
-#[cfg(not(target_os = "linux"))]
-use super::elsewhere as work;
 #[cfg(target_os = "linux")]
 #[path = "listen/work.rs"]
 mod work;
@@ -29,6 +27,10 @@ does nothing where nothing runs. When a port could not be opened, the exit code 
 /// Answer on this host's ports while others dial
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "read where ports can be answered on")
+)]
 pub struct Options {
     /// The plan, as `portwright probe plan` writes it; `-` is standard input
     #[arg(value_name = "PLAN", required_unless_present = "stop")]
@@ -66,6 +68,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+#[cfg(target_os = "linux")]
 pub fn run(options: &Options) -> Result<Exit, Stop> {
     work::run(options)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn run(_: &Options) -> Result<Exit, Stop> {
+    Err(crate::input::stop(
+        "ports are answered on Linux only",
+        "run it on the Linux hosts that the plan is about",
+    ))
 }
